@@ -1,0 +1,1 @@
+"""Who asks: evidence in a request becomes a Requester."""

@@ -1,0 +1,1 @@
+"""What may leave: policies as data, small cells, complementary suppression; the one choke point."""

@@ -1,0 +1,1 @@
+"""One question to many sources: plan, fan out with one deadline, merge, release."""

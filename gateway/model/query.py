@@ -1,0 +1,168 @@
+"""CaseQuery: one question over cases, free of protocol and of any source.
+
+The tree has And, Or, Not and three kinds of leaf. A diagnosis leaf carries the asker's terms; the planner adds the
+box set they mean (`boxes`), which is what sources evaluate. Evaluation is three-valued (gateway.model.values).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from terminology.boxes import BoxSet
+
+
+class Unit(str, Enum):
+    """What is counted."""
+
+    TUMOURS = "tumours"
+    PATIENTS = "patients"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A code in the asker's words: system prefix of the question grammar, code as written, edition if named."""
+
+    system: str
+    code: str
+    edition: str | None = None
+
+    def __str__(self) -> str:
+        version = f"|{self.edition}" if self.edition else ""
+        return f"{self.system}{version}:{self.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosisIn:
+    """The tumour is one of what these terms mean (OR).
+
+    `certain` and `possible` are filled by the planner: a case inside `certain` matches, one that only overlaps
+    `possible` may match. They differ where a term's map is inexact.
+    """
+
+    field: str
+    terms: tuple[Term, ...]
+    certain: BoxSet | None = None
+    possible: BoxSet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """low <= field <= high, both ends included, None = open. Fields: age, age_days, year."""
+
+    field: str
+    low: int | None
+    high: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DateBetween:
+    """The incidence date lies between two days, both included, None = open."""
+
+    low: dt.date | None
+    high: dt.date | None
+    field: str = "date"
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """A coded field has one of these canonical codes; `unknown` and `not-collected` may be asked for by name."""
+
+    field: str
+    values: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    items: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    items: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    item: Expr
+
+
+Leaf = DiagnosisIn | Between | DateBetween | OneOf
+Expr = And | Or | Not | Leaf
+
+EVERYTHING = And(())
+NOTHING = Or(())
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of records.
+
+    Attributes
+    ----------
+    of
+        `case` or `patient`: what the records are.
+    limit
+        Most records wanted, at least 1.
+    after
+        Position token of the last record seen in this source, None for the first page.
+    ids
+        Only these records (pseudonymous ids), whatever their order; None = all.
+    """
+
+    of: str = "case"
+    limit: int = 10
+    after: int | None = None
+    ids: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseQuery:
+    """One question.
+
+    Attributes
+    ----------
+    where
+        Condition on a case.
+    by
+        Dimensions of the table, see gateway.model.fields.DIMENSIONS; empty for one total.
+    unit
+        Tumours or patients.
+    iccc
+        Edition used for ICCC-3 terms without an edition and for `by` groups: 2017, 2005 or who2008.
+    page
+        Records wanted as well as counts, or None for counts only.
+    """
+
+    where: Expr = EVERYTHING
+    by: tuple[str, ...] = ()
+    unit: Unit = Unit.TUMOURS
+    iccc: str = "2017"
+    page: Page | None = None
+
+
+def leaves(expr: Expr) -> Iterator[Leaf]:
+    """All leaves of a condition, left to right."""
+    match expr:
+        case And(items) | Or(items):
+            for item in items:
+                yield from leaves(item)
+        case Not(item):
+            yield from leaves(item)
+        case _:
+            yield expr
+
+
+def size(expr: Expr) -> tuple[int, int]:
+    """Number of nodes and depth of a condition, for the limits on complexity."""
+    match expr:
+        case And(items) | Or(items):
+            parts = [size(item) for item in items]
+            return 1 + sum(n for n, _ in parts), 1 + max((d for _, d in parts), default=0)
+        case Not(item):
+            nodes, depth = size(item)
+            return nodes + 1, depth + 1
+        case _:
+            return 1, 1

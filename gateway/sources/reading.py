@@ -1,0 +1,49 @@
+"""What a file adapter owes the loader: rows of raw texts in the order of the profile's columns, with their place.
+
+An adapter does not interpret values: value maps, missing codes, dates and codes are data of the profile and shared
+code of the loader. Rows stream; an adapter holds at most one patient in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from gateway.sources.profile import Profile
+
+
+class Sink(Protocol):
+    """Where an adapter puts what it reads. Every record read is added or rejected exactly once."""
+
+    def add(self, line: int, values: Sequence[str | None]) -> None:
+        """One tumour: raw texts in the order of `profile.columns`, None or '' where the file has nothing.
+
+        `line` is the line of the file where the record starts.
+        """
+
+    def reject(self, line: int, item: str, reason: str) -> None:
+        """One record that is not a case: `item` names the column or element, `reason` holds no patient data."""
+
+    def issue(self, line: int, item: str, reason: str) -> None:
+        """Something odd in a record that is added all the same (unknown item, item of another version)."""
+
+    def csv(self, path: Path, *, delimiter: str, quote: str, encoding: str, header: tuple[str, ...], skip: int) -> None:
+        """A delimited file taken in one piece: the fast way in for tabular kinds.
+
+        `header` are the names of the file's columns in order, `skip` the lines before the first record. Lines with
+        another number of columns are rejected by line number.
+        """
+
+
+class Reader(Protocol):
+    """Reads one file into a sink; called once per file, in the order of the settings."""
+
+    def __call__(self, path: Path, profile: Profile, sink: Sink) -> None:
+        """Read `path` (plain or gzip).
+
+        Raises
+        ------
+        gateway.errors.BadFile
+            The file cannot be read on: broken, empty, unsafe, of an unknown version; names file and line or item.
+        """

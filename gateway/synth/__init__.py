@@ -1,0 +1,1 @@
+"""Synthetic registries: one seeded truth table, rendered in every format this project reads."""
