@@ -132,9 +132,7 @@ def _years_high(days: int, guess: int) -> int:
     return years
 
 
-def _from_dates(
-    birth: DateInterval, incidence: DateInterval
-) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+def _from_dates(birth: DateInterval, incidence: DateInterval) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
     if birth.earliest is None or birth.latest is None or incidence.earliest is None or incidence.latest is None:
         return None, None
     days = (incidence.earliest - birth.latest).days, (incidence.latest - birth.earliest).days

@@ -83,7 +83,7 @@ FIELDS: dict[str, Field] = {
             Kind.CODED,
             "laterality of a paired site",
             LATERALITY,
-            {"unilateral": frozenset({"unilateral", "right", "left"})},
+            {"unilateral": frozenset({"right", "left"})},
         ),
         Field("grade", Kind.CODED, "ICD-O-3 grade 1 to 4 or the source's own grade code"),
         Field("stage", Kind.CODED, "stage as SYSTEM:VALUE, e.g. toronto:metastatic, inrgss:MS"),

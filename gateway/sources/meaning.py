@@ -1,0 +1,101 @@
+"""What a recorded diagnosis means as a box set, and which ICCC-3 groups it leaves open.
+
+A full ICD-O-3 triple means one cell. An axis that is absent leaves all its codes open; an ICD-10 or ICCC-3 code
+beside incomplete axes narrows what is open. Every source evaluates diagnoses by these meanings, so that a partial
+record is possible, never silently yes or no.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from gateway.model.case import Diagnosis
+from gateway.model.fields import UNCLASSIFIED, UNKNOWN_LABEL
+from gateway.model.values import Absent, Truth
+from terminology import TOPOGRAPHIES, BoxSet, Terminology
+
+ICCC_LEVELS = {"iccc_main": "main", "iccc_group": "sub"}
+
+
+@lru_cache(maxsize=65536)
+def meaning_of(diagnosis: Diagnosis, terminology: Terminology) -> BoxSet:
+    """All (topography, morphology, behaviour) cells that a recorded diagnosis may be.
+
+    Codes that contradict the ICD-O-3 axes are ignored: the axes are what the registry coded.
+    """
+    axes = BoxSet.where(
+        morphologies=None if isinstance(diagnosis.morphology, Absent) else (diagnosis.morphology,),
+        topographies=_subsites(diagnosis.topography),
+        behaviours=None if isinstance(diagnosis.behaviour, Absent) else (diagnosis.behaviour,),
+    )
+    if _complete(diagnosis):
+        return axes
+    for narrowing in _other_codes(diagnosis, terminology):
+        axes = (axes & narrowing) or axes
+    return axes
+
+
+def matches(meaning: BoxSet, certain: BoxSet, possible: BoxSet) -> Truth:
+    """Three-valued membership of a diagnosis in what a question asks for."""
+    if meaning <= certain:
+        return Truth.YES
+    return Truth.POSSIBLE if meaning.overlaps(possible) else Truth.NO
+
+
+@lru_cache(maxsize=65536)
+def iccc_labels(diagnosis: Diagnosis, dimension: str, edition: str, terminology: Terminology) -> tuple[str, ...]:
+    """ICCC-3 labels a diagnosis may have: one when it is certain, several when it is open.
+
+    `unclassified` where no group covers it; `unknown` where nothing at all is known of the tumour.
+    """
+    meaning = meaning_of(diagnosis, terminology)
+    if meaning == BoxSet.everything():
+        return (UNKNOWN_LABEL,)
+    labels = []
+    for code, boxes in group_boxes(dimension, edition, terminology):
+        if meaning.overlaps(boxes):
+            labels.append(code)
+            meaning = meaning - boxes
+            if not meaning:
+                return tuple(labels)
+    return (*labels, UNCLASSIFIED)
+
+
+@lru_cache(maxsize=16)
+def group_boxes(dimension: str, edition: str, terminology: Terminology) -> tuple[tuple[str, BoxSet], ...]:
+    """Groups of a `by` dimension (iccc_main, iccc_group) with their box sets, in the order of the classification."""
+    level = ICCC_LEVELS[dimension]
+    groups = terminology.groups(edition)
+    with_children = {group.parent for group in groups if group.level == "sub"}
+    chosen = [
+        group.code
+        for group in groups
+        if group.level == level or (level == "sub" and group.level == "main" and group.code not in with_children)
+    ]
+    return tuple((code, terminology.meaning("ICCC3", code, edition).boxes) for code in chosen)
+
+
+def _complete(diagnosis: Diagnosis) -> bool:
+    whole_site = isinstance(diagnosis.topography, str) and not isinstance(diagnosis.topography, Absent)
+    return (
+        whole_site
+        and "." in diagnosis.topography
+        and not isinstance(diagnosis.morphology, Absent)
+        and not isinstance(diagnosis.behaviour, Absent)
+    )
+
+
+def _subsites(topography: str | Absent) -> tuple[str, ...] | None:
+    if isinstance(topography, Absent):
+        return None
+    return tuple(site for site in TOPOGRAPHIES if site.startswith(topography))
+
+
+def _other_codes(diagnosis: Diagnosis, terminology: Terminology) -> list[BoxSet]:
+    found = []
+    if diagnosis.icd10 is not None:
+        found.append(terminology.meaning("ICD10", diagnosis.icd10).boxes)
+    if diagnosis.iccc is not None:
+        edition, _, code = diagnosis.iccc.partition(":")
+        found.append(terminology.meaning("ICCC3", code, edition).boxes)
+    return found
