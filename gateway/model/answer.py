@@ -6,7 +6,7 @@ Labels of a cell stand in the order of `by`. A source that did not answer is an 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 from gateway.model.capability import Coverage
 from gateway.model.case import Case
@@ -17,7 +17,7 @@ Label = str
 Labels = tuple[Label, ...]
 
 
-class Status(str, Enum):
+class Status(StrEnum):
     """What became of the question at one source (design section 9)."""
 
     OK = "ok"

@@ -7,7 +7,7 @@ bounded, and the answer says so.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum
+from enum import IntEnum, StrEnum
 
 from gateway.model.query import Unit
 
@@ -20,7 +20,7 @@ class Granularity(IntEnum):
     RECORD = 2
 
 
-class Support(str, Enum):
+class Support(StrEnum):
     """Whether a source fills a field."""
 
     YES = "yes"

@@ -11,12 +11,12 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 from gateway.model.values import Truth
 
 
-class DatePrecision(str, Enum):
+class DatePrecision(StrEnum):
     """What a source knows of a date."""
 
     DAY = "day"

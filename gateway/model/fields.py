@@ -7,10 +7,10 @@ diagnosis, laterality), ISO 3166-1 alpha-2 (country) and ICD-O-3 (behaviour, gra
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
     """How values of a field compare."""
 
     DIAGNOSIS = "diagnosis"  # code terms that mean box sets

@@ -9,12 +9,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 from terminology.boxes import BoxSet
 
 
-class Unit(str, Enum):
+class Unit(StrEnum):
     """What is counted."""
 
     TUMOURS = "tumours"
@@ -76,16 +76,22 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class And:
+    """All items hold; of nothing: yes."""
+
     items: tuple[Expr, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
+    """At least one item holds; of nothing: no."""
+
     items: tuple[Expr, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
+    """The item does not hold."""
+
     item: Expr
 
 

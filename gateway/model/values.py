@@ -7,7 +7,7 @@ possible counts are reported apart (low = certain, high - low = possible).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import IntEnum, StrEnum
 
 
 class Truth(IntEnum):
@@ -18,7 +18,7 @@ class Truth(IntEnum):
     YES = 2
 
 
-class Absent(str, Enum):
+class Absent(StrEnum):
     """Why a value is not there. Nothing is ever defaulted."""
 
     UNKNOWN = "unknown"
@@ -27,7 +27,7 @@ class Absent(str, Enum):
     WITHHELD = "withheld"
 
 
-class Precision(str, Enum):
+class Precision(StrEnum):
     """How much a count says."""
 
     EXACT = "exact"
@@ -53,6 +53,7 @@ class Count:
 
     @property
     def precision(self) -> Precision:
+        """Exact when both bounds are equal, else bounded."""
         return Precision.EXACT if self.low == self.high else Precision.BOUNDED
 
     def __add__(self, other: Count) -> Count:
