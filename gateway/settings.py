@@ -1,0 +1,201 @@
+"""Settings: one TOML file, environment variables with the prefix ICCD_ override it (design section 9).
+
+Every fault is told at once, with file, line, key and what was expected; an unknown key is a fault with the nearest
+known name. Paths are relative to the settings file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from gateway.errors import BadSettings
+from gateway.model.capability import Coverage
+from gateway.sources.base import SourceConfig
+
+SOURCE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
+REMOTE = re.compile(r"[a-z][a-z0-9+.-]+://")
+
+
+class GatewaySettings(BaseModel):
+    """The `[gateway]` block."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(default="org.example.gateway", description="Reverse domain name of this gateway.")
+    title: str = Field(default="Childhood cancer gateway", description="Name shown to people.")
+    data: Path = Field(default=Path("data"), description="Folder of snapshots and state.")
+    public_url: str = Field(default="http://127.0.0.1:8080", description="Base of every link that is made.")
+    deadline_seconds: float = Field(default=8.0, gt=0, le=600, description="Time for one question to all sources.")
+    terminology: Path | None = Field(default=None, description="Terminology file; the shipped tables if absent.")
+
+
+class SourceSettings(BaseModel):
+    """One `[sources.ID]` block; keys that only its kind knows are kept as options and checked by the kind."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    kind: str = Field(description="Entry-point name of the kind of source.")
+    title: str | None = Field(default=None, description="Name of the registry.")
+    profile: str | None = Field(default=None, description="Name of a source profile, or a path.")
+    location: str | list[str] = Field(description="Path, list, glob, or URL of a database or node.")
+    country: str | None = Field(default=None, pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2.")
+    region: str | None = Field(default=None, description="Part of the country that is covered, if not all.")
+    years: tuple[int, int] | None = Field(default=None, description="First and last incidence year.")
+    ages: tuple[int, int] | None = Field(default=None, description="First and last completed year of age.")
+    behaviours: list[Literal[0, 1, 2, 3, 6, 9]] = Field(default=[0, 1, 2, 3], description="Behaviours registered.")
+    population_based: bool = Field(default=True, description="False for a cohort or trial.")
+    multiple_primary_rule: Literal["iarc", "seer", "none"] = Field(default="none", description="As declared.")
+    population: str | None = Field(default=None, description="Population file with person-years.")
+    policy: str = Field(default="count", description="Name of a disclosure policy, or a path.")
+    overlaps: list[str] = Field(default=[], description="Ids of sources that hold some of the same tumours.")
+
+    @field_validator("years", "ages")
+    @classmethod
+    def _upright(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and value[0] > value[1]:
+            raise ValueError(f"range is upside down: {value[0]} is above {value[1]}")
+        return value
+
+
+class Settings(BaseSettings):
+    """All settings of one gateway."""
+
+    model_config = SettingsConfigDict(env_prefix="ICCD_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    gateway: GatewaySettings = GatewaySettings()
+    sources: Annotated[dict[str, SourceSettings], Field(default_factory=dict)]
+
+    @field_validator("sources")
+    @classmethod
+    def _ids(cls, value: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
+        for name in value:
+            if not SOURCE_ID.fullmatch(name):
+                raise ValueError(f"source id {name!r}: lower case letters, digits and '-' only, at most 31")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment above file."""
+        return env_settings, init_settings
+
+
+def load_settings(path: Path) -> Settings:
+    """Read and check a settings file.
+
+    Raises
+    ------
+    BadSettings
+        All faults together, one a line: `file:line key: what (expected ...)`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadSettings(
+            f"cannot be read: {error.strerror}", where=str(path), expected="a settings file, see docs/settings.md"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise BadSettings("is not UTF-8 text", where=str(path), expected="a TOML file in UTF-8") from error
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadSettings(f"is not TOML: {error}", where=str(path), expected="a TOML file") from error
+    try:
+        return Settings(**tree)
+    except ValidationError as error:
+        faults = [_fault(path, text, item) for item in error.errors(include_url=False, include_input=False)]
+        raise BadSettings("\n".join(faults)) from error
+
+
+def source_configs(settings: Settings, path: Path) -> dict[str, SourceConfig]:
+    """Sources of the settings with paths made absolute, by id in order of id."""
+    base = path.resolve().parent
+    data = (base / settings.gateway.data).resolve()
+    return {
+        name: _source_config(name, block, base, data, f"{path} [sources.{name}]")
+        for name, block in sorted(settings.sources.items())
+    }
+
+
+def resolve_name_or_path(value: str, base: Path) -> str:
+    """A bare name stays a name; anything that looks like a path is made absolute."""
+    return str((base / value).resolve()) if "/" in value or value.endswith(".toml") else value
+
+
+def line_of_key(text: str, keys: tuple[str | int, ...]) -> int | None:
+    """Line of a key path in TOML text; of its nearest enclosing table if the key itself is not written out."""
+    wanted = [str(key) for key in keys if not isinstance(key, int)]
+    best: tuple[int, int] | None = None
+    table: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if stripped.startswith("["):
+            table = [part.strip().strip('"') for part in stripped.strip("[]").split("]")[0].split(".")]
+            here = table
+        elif "=" in stripped and not stripped.startswith("#"):
+            here = [*table, *(part.strip().strip('"') for part in stripped.split("=", 1)[0].split("."))]
+        else:
+            continue
+        if here == wanted[: len(here)] and (best is None or len(here) > best[0]):
+            best = (len(here), number)
+    return best[1] if best else None
+
+
+def _source_config(name: str, block: SourceSettings, base: Path, data: Path, where: str) -> SourceConfig:
+    given = [block.location] if isinstance(block.location, str) else block.location
+    return SourceConfig(
+        id=name,
+        kind=block.kind,
+        title=block.title or name,
+        locations=tuple(item if REMOTE.match(item) else str(base / item) for item in given),
+        profile=resolve_name_or_path(block.profile, base) if block.profile else None,
+        coverage=Coverage(
+            country=block.country,
+            region=block.region,
+            years=block.years,
+            ages=block.ages,
+            behaviours=frozenset(block.behaviours),
+            population_based=block.population_based,
+            multiple_primary_rule=block.multiple_primary_rule,
+            overlaps=frozenset(block.overlaps),
+        ),
+        options=dict(block.model_extra or {}),
+        data=data,
+        where=where,
+    )
+
+
+def _fault(path: Path, text: str, error: Mapping[str, Any]) -> str:
+    keys = tuple(error["loc"])
+    line = line_of_key(text, keys)
+    place = f"{path}:{line}" if line else str(path)
+    name = ".".join(str(key) for key in keys)
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        known = list(_known_keys(keys))
+        near = difflib.get_close_matches(str(keys[-1]), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
+        return f"{place} {name}: unknown key ({hint})"
+    return f"{place} {name}: {message}"
+
+
+def _known_keys(keys: tuple[str | int, ...]) -> Iterator[str]:
+    match keys:
+        case ("gateway", *_):
+            yield from GatewaySettings.model_fields
+        case _:
+            yield from Settings.model_fields
