@@ -107,6 +107,9 @@ DIMENSIONS: dict[str, str] = {
     "stage": "stage as SYSTEM:VALUE",
 }
 
+FIELD_OF_DIMENSION = {"age_band": "age", "iccc_main": "diagnosis", "iccc_group": "diagnosis"}
+"""Dimensions that are made from a field of another name."""
+
 AGE_BANDS: tuple[tuple[str, int, int], ...] = (
     ("0", 0, 0),
     ("1-4", 1, 4),

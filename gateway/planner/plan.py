@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from gateway.errors import TooCostly
 from gateway.model.answer import Status, Translation
 from gateway.model.capability import Capabilities, Support
-from gateway.model.fields import DIMENSIONS
+from gateway.model.fields import FIELD_OF_DIMENSION
 from gateway.model.query import NOTHING, CaseQuery, DiagnosisIn, Expr, Unit, leaves, size
 from gateway.planner.coverage import outside, partly
 from gateway.planner.rewrite.constants import fold_constants
@@ -123,7 +123,7 @@ def _refuse(query: CaseQuery, ability: Capabilities, meanings: Meanings) -> str 
 
 
 def _never(where: Expr, by: tuple[str, ...], ability: Capabilities) -> tuple[str, ...]:
-    used = {leaf.field for leaf in leaves(where)} | {dimension for dimension in by if dimension in DIMENSIONS}
+    used = {leaf.field for leaf in leaves(where)} | {FIELD_OF_DIMENSION.get(dimension, dimension) for dimension in by}
     return tuple(f"{field} is not collected" for field in sorted(used & ability.never))
 
 

@@ -1,0 +1,85 @@
+"""Ask every planned source at once under one deadline; what does not answer becomes an outcome with a reason."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+
+from gateway.errors import IccdError, SourceFailure, Unsupported
+from gateway.federation.breaker import Breaker
+from gateway.model.answer import SourceAnswer, SourceOutcome, Status
+from gateway.model.capability import Capabilities
+from gateway.planner.plan import Plan, Refusal, SourceQuery
+from gateway.sources.base import Deadline, Source
+
+log = logging.getLogger(__name__)
+
+
+async def fan_out(
+    plan: Plan,
+    sources: Mapping[str, Source],
+    capabilities: Mapping[str, Capabilities],
+    breakers: Mapping[str, Breaker],
+    deadline: Deadline,
+) -> tuple[SourceOutcome, ...]:
+    """Outcome of every source of the plan, in order of id.
+
+    Cancelling this coroutine cancels every question that is under way.
+    """
+    outcomes = await asyncio.gather(
+        *(
+            _outcome(name, step, sources[name], capabilities[name], breakers[name], deadline)
+            for name, step in sorted(plan.items())
+        )
+    )
+    return tuple(outcomes)
+
+
+async def _outcome(
+    name: str, step: SourceQuery | Refusal, source: Source, ability: Capabilities, breaker: Breaker, deadline: Deadline
+) -> SourceOutcome:
+    coverage = ability.coverage
+    if isinstance(step, Refusal):
+        return SourceOutcome(name, step.status, step.reason, None, step.translation, 0, coverage)
+    if step.empty:
+        reason = "excluded by the question"
+        answer = SourceAnswer(snapshot=ability.snapshot)
+        return SourceOutcome(name, Status.OK, reason, answer, step.translation, 0, coverage)
+    if not breaker.allows():
+        reason = f"not asked: failed repeatedly, next try in {breaker.seconds_left} s"
+        return SourceOutcome(name, Status.ERROR, reason, None, step.translation, 0, coverage)
+    started = time.monotonic()
+    status, reasons, found = await _ask(name, step, source, breaker, deadline)
+    elapsed = round((time.monotonic() - started) * 1000)
+    return SourceOutcome(name, status, "; ".join(reasons) or None, found, step.translation, elapsed, coverage)
+
+
+async def _ask(
+    name: str, step: SourceQuery, source: Source, breaker: Breaker, deadline: Deadline
+) -> tuple[Status, tuple[str, ...], SourceAnswer | None]:
+    try:
+        async with asyncio.timeout(deadline.remaining()):
+            answer = await source.answer(step.query, deadline)
+    except TimeoutError:
+        breaker.failed()
+        return Status.TIMEOUT, ("no answer within the deadline",), None
+    except asyncio.CancelledError:
+        breaker.gave_up()
+        raise
+    except Unsupported as error:
+        breaker.succeeded()
+        return Status.UNSUPPORTED, (error.message,), None
+    except SourceFailure as error:
+        breaker.failed()
+        return Status.ERROR, (error.message,), None
+    except IccdError as error:
+        breaker.succeeded()
+        return Status.ERROR, (error.message,), None
+    except Exception as error:  # noqa: BLE001 - an adapter of a stranger may raise anything; others must go on
+        breaker.failed()
+        log.error("source %s failed: %s", name, type(error).__name__)  # noqa: TRY400 - a trace may hold record values
+        return Status.ERROR, (f"internal fault of the source ({type(error).__name__})",), None
+    breaker.succeeded()
+    return step.status, (*step.reasons, *answer.notes), answer
