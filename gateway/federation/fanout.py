@@ -79,7 +79,7 @@ async def _ask(
         return Status.ERROR, (error.message,), None
     except Exception as error:  # noqa: BLE001 - an adapter of a stranger may raise anything; others must go on
         breaker.failed()
-        log.error("source %s failed: %s", name, type(error).__name__)  # noqa: TRY400 - a trace may hold record values
+        log.error("source %s failed: %s", name, type(error).__name__)  # no trace: it may hold record values
         return Status.ERROR, (f"internal fault of the source ({type(error).__name__})",), None
     breaker.succeeded()
     return step.status, (*step.reasons, *answer.notes), answer

@@ -1,0 +1,255 @@
+"""The one choke point: an Answer, the policies and the requester give a ReleasedAnswer.
+
+Deny by default: a source without a rule for the requester's tier is withheld, a field of a record that its policy
+does not name is dropped, and nothing that leaves is computed from a value that may not leave.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.access.requester import Requester
+from gateway.disclosure.policy import Policy, Rule, Verb
+from gateway.disclosure.released import (
+    ReleasedAnswer,
+    ReleasedCase,
+    ReleasedCount,
+    ReleasedGroup,
+    ReleasedSource,
+)
+from gateway.disclosure.suppress import Protected, is_small, protect
+from gateway.model.answer import ANSWERED, Answer, Labels, SourceOutcome
+from gateway.model.capability import Coverage, Granularity
+from gateway.model.case import Case
+from gateway.model.dates import UNKNOWN_DATE, Age, DateInterval, DatePrecision
+from gateway.model.fields import UNCLASSIFIED
+from gateway.model.values import Absent, Count, Precision
+from gateway.sources.meaning import iccc_labels
+from terminology import Terminology
+
+ICCC_EDITIONS = ("2017", "2005")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the release needs to know beside the answer.
+
+    Attributes
+    ----------
+    gateway
+        Id of this gateway.
+    titles
+        Title of each source.
+    asked
+        Granularity the requester wants.
+    next_cursor
+        Token of the next page of records.
+    asked_at
+        Time of the question, UTC.
+    """
+
+    gateway: str
+    titles: Mapping[str, str]
+    asked: Granularity
+    asked_at: dt.datetime
+    next_cursor: str | None = None
+
+
+def rule_of(policy: Policy | None, requester: Requester) -> Rule | None:
+    """Rule that holds for a requester at a source, None if nothing may be said."""
+    return policy.rule(requester) if policy else None
+
+
+def granted(policies: Mapping[str, Policy], requester: Requester, asked: Granularity) -> Granularity:
+    """Granularity of an answer: what was asked for, capped by the most that any source gives."""
+    rules = [rule for policy in policies.values() if (rule := policy.rule(requester))]
+    return min(asked, max((rule.granularity for rule in rules), default=Granularity.BOOLEAN))
+
+
+def release(
+    answer: Answer,
+    policies: Mapping[str, Policy],
+    requester: Requester,
+    cases: tuple[Case, ...],
+    terminology: Terminology,
+    shown: Shown,
+) -> ReleasedAnswer:
+    """What may leave of an answer.
+
+    Parameters
+    ----------
+    answer
+        Merged answer; sources that the requester may not ask stand in it as withheld and add no count.
+    policies
+        Policy of each source; a source without one is treated as closed.
+    cases
+        One page of records of sources that allow records.
+    """
+    rules = {outcome.id: rule_of(policies.get(outcome.id), requester) for outcome in answer.outcomes}
+    counted = {outcome.id: outcome for outcome in answer.outcomes if outcome.status in ANSWERED and outcome.answer}
+    minimum = {name: rule.minimum_cell for name in counted if (rule := rules[name])}
+    k_total = max(minimum.values(), default=0)
+    level = granted(policies, requester, shown.asked)
+    bounded_by_policy = any(rule.granularity < Granularity.COUNT for name in counted if (rule := rules[name]))
+    sources = _sources(answer, rules, shown)
+    total_exposed = any(source.total and source.total.precision is Precision.SUPPRESSED for source in sources)
+    cells, protected = _cells(answer, minimum, k_total, withheld_sources=_suppressed(sources) if total_exposed else ())
+    total = _total(answer.total, k_total, protected)
+    if bounded_by_policy or level is Granularity.BOOLEAN:
+        cells, total = (), _existence(answer.total, k_total)
+    return ReleasedAnswer(
+        query=answer.query,
+        text=answer.text,
+        granularity=level,
+        exists=_exists(total),
+        total=total,
+        cells=cells,
+        sources=sources,
+        cases=tuple(
+            release_case(case, policies[case.source], terminology) for case in cases if level is Granularity.RECORD
+        ),
+        next_cursor=shown.next_cursor if level is Granularity.RECORD else None,
+        gateway=shown.gateway,
+        asked_at=shown.asked_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        notes=answer.notes,
+    )
+
+
+def release_case(case: Case, policy: Policy, terminology: Terminology) -> ReleasedCase:
+    """A record with the fields its policy keeps; ids carry the source before the first dot."""
+
+    def value(field: str, found: str | int | Absent) -> str | int | Absent:
+        return found if policy.verb(field) is Verb.KEEP else Absent.WITHHELD
+
+    def date(field: str, found: DateInterval) -> DateInterval:
+        return _date(found, policy.verb(field))
+
+    diagnosis = case.diagnosis
+    return ReleasedCase(
+        source=case.source,
+        id=f"{case.source}.{case.case_id}",
+        patient_id=f"{case.source}.{case.patient_id}",
+        topography=value("topography", diagnosis.topography),  # type: ignore[arg-type]
+        morphology=value("morphology", diagnosis.morphology),  # type: ignore[arg-type]
+        behaviour=value("behaviour", diagnosis.behaviour),  # type: ignore[arg-type]
+        icd10=diagnosis.icd10 if policy.verb("icd10") is Verb.KEEP else None,
+        iccc=_groups(case, terminology) if policy.verb("iccc") is Verb.KEEP else (),
+        icdo_edition=diagnosis.icdo_edition if policy.verb("icdo_edition") is Verb.KEEP else None,
+        incidence=date("incidence", case.incidence),
+        birth=date("birth", case.birth),
+        age=case.age if policy.verb("age") is Verb.KEEP else Age(None, None),
+        sex=value("sex", case.sex),  # type: ignore[arg-type]
+        vital_status=value("vital_status", case.vital_status),  # type: ignore[arg-type]
+        last_contact=date("last_contact", case.last_contact),
+        basis=value("basis", case.basis),  # type: ignore[arg-type]
+        laterality=value("laterality", case.laterality),  # type: ignore[arg-type]
+        grade=value("grade", case.grade),  # type: ignore[arg-type]
+        stage=value("stage", case.stage),  # type: ignore[arg-type]
+        country=value("country", case.country),  # type: ignore[arg-type]
+        sequence=case.sequence if policy.verb("sequence") is Verb.KEEP else None,
+    )
+
+
+def _sources(answer: Answer, rules: Mapping[str, Rule | None], shown: Shown) -> tuple[ReleasedSource, ...]:
+    totals = {
+        (outcome.id,): outcome.answer.total
+        for outcome in answer.outcomes
+        if outcome.answer and outcome.status in ANSWERED and rules[outcome.id]
+    }
+    k_of = {labels: rule.minimum_cell for labels in totals if (rule := rules[labels[0]])}
+    visible = {labels: count for labels, count in totals.items() if count.high != 0}
+    protected = protect(visible, answer.total, lambda labels: k_of[labels], 0) if visible else None
+    return tuple(_source(outcome, rules[outcome.id], protected, shown) for outcome in answer.outcomes)
+
+
+def _source(outcome: SourceOutcome, rule: Rule | None, protected: Protected | None, shown: Shown) -> ReleasedSource:
+    total = None
+    if rule and outcome.answer and outcome.status in ANSWERED and rule.granularity >= Granularity.COUNT:
+        hidden = protected is not None and (outcome.id,) in protected.withheld
+        total = _suppressed_count() if hidden else _count(outcome.answer.total)
+    return ReleasedSource(
+        id=outcome.id,
+        title=shown.titles.get(outcome.id, outcome.id),
+        status=outcome.status,
+        reason=outcome.reason,
+        snapshot=outcome.answer.snapshot if outcome.answer else None,
+        elapsed_ms=outcome.elapsed_ms,
+        translation=outcome.translation,
+        total=total,
+        granularity=rule.granularity if rule else Granularity.BOOLEAN,
+        coverage=outcome.coverage or Coverage(),
+    )
+
+
+def _suppressed(sources: tuple[ReleasedSource, ...]) -> tuple[str, ...]:
+    return tuple(s.id for s in sources if s.total and s.total.precision is Precision.SUPPRESSED)
+
+
+def _cells(
+    answer: Answer, minimum: Mapping[str, int], k_total: int, withheld_sources: tuple[str, ...]
+) -> tuple[tuple[tuple[Labels, ReleasedCount], ...], Protected]:
+    table = dict(answer.cells)
+    if not table or k_total <= 1:
+        return tuple((labels, _count(count)) for labels, count in answer.cells), Protected(frozenset(), False)
+    position = answer.query.by.index("source") if "source" in answer.query.by else None
+
+    def k_of(labels: Labels) -> int:
+        return k_total if position is None else minimum.get(labels[position], k_total)
+
+    protected = protect(table, answer.total, k_of, k_total)
+    hidden = set(protected.withheld)
+    if position is not None:
+        hidden |= {labels for labels in table if labels[position] in withheld_sources}
+    cells = tuple(
+        (labels, _suppressed_count() if labels in hidden else _count(count)) for labels, count in answer.cells
+    )
+    return cells, Protected(frozenset(hidden), protected.total_withheld)
+
+
+def _total(total: Count, k: int, protected: Protected) -> ReleasedCount:
+    return _suppressed_count() if protected.total_withheld or is_small(total, k) else _count(total)
+
+
+def _existence(total: Count, k: int) -> ReleasedCount:
+    low = 1 if total.low >= max(k, 1) else 0
+    return ReleasedCount(low, None, Precision.BOUNDED if low else Precision.SUPPRESSED)
+
+
+def _exists(total: ReleasedCount) -> bool | None:
+    if total.low >= 1:
+        return True
+    return False if total.high == 0 else None
+
+
+def _count(count: Count) -> ReleasedCount:
+    return ReleasedCount(count.low, count.high, count.precision)
+
+
+def _suppressed_count() -> ReleasedCount:
+    return ReleasedCount(0, None, Precision.SUPPRESSED)
+
+
+def _date(found: DateInterval, verb: Verb) -> DateInterval:
+    if verb is Verb.KEEP or found.earliest is None or found.latest is None:
+        return found if verb is Verb.KEEP else UNKNOWN_DATE
+    if verb is Verb.DROP:
+        return UNKNOWN_DATE
+    return DateInterval(dt.date(found.earliest.year, 1, 1), dt.date(found.latest.year, 12, 31), DatePrecision.YEAR)
+
+
+def _groups(case: Case, terminology: Terminology) -> tuple[ReleasedGroup, ...]:
+    return tuple(_group(case, edition, terminology) for edition in ICCC_EDITIONS)
+
+
+def _group(case: Case, edition: str, terminology: Terminology) -> ReleasedGroup:
+    main = iccc_labels(case.diagnosis, "iccc_main", edition, terminology)
+    sub = iccc_labels(case.diagnosis, "iccc_group", edition, terminology)
+    group = sub[0] if len(sub) == 1 else None
+    recode = None if group in {None, UNCLASSIFIED} else _recodes(edition, terminology).get(str(group))
+    return ReleasedGroup(edition, main[0] if len(main) == 1 else None, group, None, recode)
+
+
+def _recodes(edition: str, terminology: Terminology) -> Mapping[str, str]:
+    return {group.code: group.seer_recode for group in terminology.groups(edition) if group.seer_recode}
