@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import datetime as dt
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field, replace
+
+from cachetools import LRUCache
 
 from gateway.access.requester import Requester
+from gateway.disclosure.policy import Policy
+from gateway.disclosure.release import Shown, granted, release
 from gateway.disclosure.released import ReleasedAnswer
+from gateway.errors import BadQuestion
+from gateway.federation import cursor as cursors
+from gateway.federation.breaker import Breaker
+from gateway.federation.fanout import fan_out
+from gateway.federation.merge import merge
+from gateway.federation.records import RecordPage, read_page
+from gateway.federation.vocabularies import find_meanings
+from gateway.model.answer import ANSWERED, SourceOutcome, Status
 from gateway.model.capability import Capabilities, Granularity
 from gateway.model.query import CaseQuery
-from gateway.sources.base import Source
+from gateway.model.question import question_text
+from gateway.planner.plan import Plan, check_size, make_plan
+from gateway.sources.base import Deadline, Source
 from terminology import Terminology
+
+CACHED_ANSWERS = 4096
+LASTING = frozenset({Status.OK, Status.PARTIAL, Status.UNSUPPORTED, Status.WITHHELD})
+
+CacheKey = tuple[CaseQuery, str, Granularity, str | None, tuple[str | None, ...]]
 
 
 @dataclass(frozen=True)
@@ -25,6 +45,12 @@ class Gateway:
         Open sources by id, in order of id.
     broken
         Sources that could not be opened: id -> reason. They are part of every answer by name.
+    policies
+        Disclosure policy of each source; a source without one is closed.
+    salt
+        Secret of this gateway; signs page tokens.
+    deadline_seconds
+        Time for one question to all sources.
     """
 
     id: str
@@ -33,10 +59,19 @@ class Gateway:
     terminology: Terminology
     sources: Mapping[str, Source]
     broken: Mapping[str, str]
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    salt: bytes = b""
+    deadline_seconds: float = 8.0
+    breakers: MutableMapping[str, Breaker] = field(default_factory=dict)
+    cache: MutableMapping[CacheKey, ReleasedAnswer] = field(default_factory=lambda: LRUCache(CACHED_ANSWERS))
 
     def capabilities(self) -> Mapping[str, Capabilities]:
         """Capabilities of every open source."""
         return {name: source.capabilities() for name, source in self.sources.items()}
+
+    def snapshots(self) -> Mapping[str, str | None]:
+        """Snapshot that each source answers from now; None for a live source."""
+        return {name: ability.snapshot for name, ability in self.capabilities().items()}
 
     async def ask(
         self,
@@ -60,6 +95,112 @@ class Gateway:
 
         Raises
         ------
-        gateway.errors.BadQuestion, gateway.errors.UnknownTerm, gateway.errors.NotPermitted, gateway.errors.Expired
+        gateway.errors.BadQuestion, gateway.errors.UnknownTerm, gateway.errors.TooCostly, gateway.errors.Expired
         """
-        raise NotImplementedError
+        asked_at = dt.datetime.now(dt.UTC)
+        abilities = self.capabilities()
+        key = (query, requester.tier, granularity, cursor, tuple(a.snapshot for a in abilities.values()))
+        known = self.cache.get(key)
+        if known is not None:
+            return replace(known, asked_at=_stamp(asked_at))
+        found = await self._answer(query, requester, granularity, cursor, abilities, asked_at)
+        if None not in key[-1] and not self.broken and all(source.status in LASTING for source in found.sources):
+            self.cache[key] = found
+        return found
+
+    async def _answer(
+        self,
+        query: CaseQuery,
+        requester: Requester,
+        granularity: Granularity,
+        cursor: str | None,
+        abilities: Mapping[str, Capabilities],
+        asked_at: dt.datetime,
+    ) -> ReleasedAnswer:
+        check_size(query)
+        deadline = Deadline.after(self.deadline_seconds)
+        permitted = {name: ability for name, ability in abilities.items() if self._permits(name, requester)}
+        meanings = await find_meanings(query, permitted, self.sources, self.terminology, deadline)
+        counted = replace(query, page=None)
+        plan = make_plan(counted, permitted, meanings, self.terminology)
+        outcomes = await fan_out(plan, self.sources, abilities, self._breakers(), deadline)
+        complete = (*outcomes, *self._withheld(abilities, requester), *self._broken())
+        ordered = tuple(sorted(complete, key=lambda outcome: outcome.id))
+        text = question_text(counted)
+        answer = merge(counted, text, ordered, plan)
+        page = RecordPage((), None)
+        if query.page and granted(self.policies, requester, granularity) is Granularity.RECORD:
+            page = await self._records(query, requester, plan, ordered, cursor, text, abilities, deadline)
+        elif cursor is not None:
+            raise BadQuestion("no records may be paged here", where="page", expected="a question for counts")
+        shown = Shown(self.id, self._titles(abilities), granularity, asked_at, page.next_cursor)
+        return release(answer, self.policies, requester, page.cases, self.terminology, shown)
+
+    async def _records(
+        self,
+        query: CaseQuery,
+        requester: Requester,
+        plan: Plan,
+        outcomes: tuple[SourceOutcome, ...],
+        cursor: str | None,
+        text: str,
+        abilities: Mapping[str, Capabilities],
+        deadline: Deadline,
+    ) -> RecordPage:
+        snapshots = {name: ability.snapshot for name, ability in abilities.items()}
+        question = f"{text} {query.page.of if query.page else ''} {requester.tier}"
+        start = cursors.decode(cursor, question, snapshots, self.salt) if cursor else None
+        readable = [
+            outcome.id
+            for outcome in outcomes
+            if outcome.status in ANSWERED and self._grants_records(outcome.id, requester)
+        ]
+        return await read_page(
+            query,
+            plan,
+            [(name, self.sources[name]) for name in readable],
+            start,
+            deadline,
+            lambda following: cursors.encode(following, question, snapshots, self.salt),
+        )
+
+    def _permits(self, name: str, requester: Requester) -> bool:
+        policy = self.policies.get(name)
+        return policy is not None and policy.rule(requester) is not None
+
+    def _grants_records(self, name: str, requester: Requester) -> bool:
+        policy = self.policies.get(name)
+        rule = policy.rule(requester) if policy else None
+        return rule is not None and rule.granularity is Granularity.RECORD
+
+    def _breakers(self) -> Mapping[str, Breaker]:
+        for name in self.sources:
+            if name not in self.breakers:
+                self.breakers[name] = Breaker()
+        return self.breakers
+
+    def _withheld(self, abilities: Mapping[str, Capabilities], requester: Requester) -> list[SourceOutcome]:
+        return [
+            SourceOutcome(name, Status.WITHHELD, self._reason(name), coverage=ability.coverage)
+            for name, ability in abilities.items()
+            if not self._permits(name, requester)
+        ]
+
+    def _reason(self, name: str) -> str:
+        policy = self.policies.get(name)
+        return policy.reason if policy else "no disclosure policy is set for this source"
+
+    def _broken(self) -> list[SourceOutcome]:
+        return [SourceOutcome(name, Status.ERROR, reason) for name, reason in self.broken.items()]
+
+    def _titles(self, abilities: Mapping[str, Capabilities]) -> Mapping[str, str]:
+        return {name: ability.title for name, ability in abilities.items()}
+
+    def close(self) -> None:
+        """Close every source."""
+        for source in self.sources.values():
+            source.close()
+
+
+def _stamp(moment: dt.datetime) -> str:
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
