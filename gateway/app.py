@@ -1,0 +1,57 @@
+"""The web application: one gateway behind its front doors. No logic of its own; a new door is one line here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from importlib import import_module
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from gateway import __version__
+from gateway.federation.gateway import Gateway
+from gateway.federation.opening import open_gateway
+
+DOORS: Mapping[str, str] = {
+    "/statistics": "gateway.doors.statistics",
+    "/fhir": "gateway.doors.fhir",
+    "/beacon": "gateway.doors.beacon",
+}
+
+
+def create_app(gateway: Gateway) -> FastAPI:
+    """Application over an open gateway; closes it when the server stops."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        gateway.close()
+
+    app = FastAPI(title=gateway.title, version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+
+    @app.get("/health/live", include_in_schema=False)
+    async def live() -> Response:
+        return Response(b'{"status":"ok"}', media_type="application/json")
+
+    @app.get("/hello", include_in_schema=False)
+    async def hello(_: Request) -> Response:
+        return Response(b'{"hello":"world"}', media_type="application/json")
+
+    for prefix, module in DOORS.items():
+        app.mount(prefix, door(module)(gateway))
+    return app
+
+
+def door(module: str) -> Callable[[Gateway], ASGIApp]:
+    """Factory of a door's application."""
+    create: Callable[[Gateway], ASGIApp] = import_module(module).create
+    return create
+
+
+def from_settings(path: Path) -> FastAPI:
+    """Application of a settings file."""
+    return create_app(open_gateway(path))
