@@ -1,0 +1,52 @@
+"""What every code system offers the facade."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from terminology.boxes import BoxSet
+from terminology.nouns import Concept, Cover, Meaning, SystemInfo
+
+
+class CodeSystem(Protocol):
+    """A vocabulary whose codes mean sets of tumours. Codes come as people write them."""
+
+    name: str
+
+    def info(self) -> SystemInfo:
+        """Title, version, editions and size."""
+        ...
+
+    def meaning(self, code: str, edition: str | None) -> Meaning:
+        """The tumours a code means; raises UnknownCode, Unmatched, UnknownSystem for an edition."""
+        ...
+
+    def lookup(self, code: str, edition: str | None) -> Concept:
+        """What is known about a code, mapped or not; raises UnknownCode."""
+        ...
+
+    def codes(self, edition: str | None) -> Iterator[str]:
+        """All codes in their one form, in order."""
+        ...
+
+    def descendants(self, code: str, edition: str | None) -> frozenset[str]:
+        """The code and all codes of the same system below it; raises UnknownCode."""
+        ...
+
+    def cover(self, boxes: BoxSet, edition: str | None) -> Cover:
+        """Which codes lie inside a set of tumours, and which overlap it."""
+        ...
+
+
+def cover_by_meaning(system: CodeSystem, boxes: BoxSet, edition: str | None, rows: str) -> Cover:
+    """Cover by asking each code what it means; for systems of some hundred codes."""
+    certain, possible, covered = set(), set(), BoxSet.empty()
+    for code in system.codes(edition):
+        meaning = system.meaning(code, edition)
+        if meaning.boxes.overlaps(boxes):
+            possible.add(code)
+            covered |= meaning.boxes
+            if meaning.boxes <= boxes:
+                certain.add(code)
+    return Cover(system.name, frozenset(certain), frozenset(possible), boxes - covered, rows)

@@ -1,0 +1,90 @@
+"""SCT: SNOMED CT as an optional pack that the user loads; no id is shipped.
+
+`iccd terminology load --rf2 DIR` reads the SNOMED CT to ICD-O simple map (refset 446608001) of a release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from types import MappingProxyType
+
+from terminology.boxes import BoxSet
+from terminology.codes import IcdO, parse_icdo
+from terminology.errors import UnknownCode, UnknownSystem, Unmatched
+from terminology.nouns import Concept, Cover, Meaning, SystemInfo
+from terminology.rowtext import rows_text
+from terminology.store import Store
+from terminology.systems.patterns import boxes_of, cover_of
+
+
+class SnomedCt:
+    """SNOMED CT concepts that are mapped to ICD-O-3."""
+
+    name = "SCT"
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def info(self) -> SystemInfo:
+        """Title, release and size."""
+        pack = self._store.pack("snomed")
+        return SystemInfo(self.name, "SNOMED CT", pack.version if pack else "not loaded", (), len(self._rows))
+
+    @cached_property
+    def _rows(self) -> dict[str, list[tuple[IcdO, str, str, int]]]:
+        found: dict[str, list[tuple[IcdO, str, str, int]]] = {}
+        rows = self._store.texts("SELECT code, morphology, topography, equivalence, source, number FROM snomed")
+        for code, morphology, topography, equivalence, source, number in rows:
+            parts = [parse_icdo(text) for text in (morphology, topography) if text]
+            icdo = IcdO(parts[-1].topography, parts[0].morphology, parts[0].behaviour)
+            found.setdefault(code, []).append((icdo, equivalence, source, int(number)))
+        return found
+
+    def _found(self, code: str, edition: str | None) -> tuple[str, list[tuple[IcdO, str, str, int]]]:
+        if self._store.pack("snomed") is None:
+            raise UnknownSystem(
+                "SNOMED CT is not loaded", expected="`iccd terminology load --rf2 DIR` with a release you may use"
+            )
+        if edition is not None:
+            raise UnknownSystem(f"SCT is here in one release only, not {edition!r}", expected="no edition")
+        digits = code.strip()
+        if not (digits.isascii() and digits.isdigit() and 6 <= len(digits) <= 18):
+            raise UnknownCode(self.name, code, "a SNOMED CT concept id, 6 to 18 digits")
+        if digits not in self._rows:
+            raise Unmatched(self.name, digits, "a concept of the loaded map to ICD-O-3")
+        return digits, self._rows[digits]
+
+    def meaning(self, code: str, edition: str | None) -> Meaning:
+        """Union of the mapped ICD-O-3 codes; exact only if the map pairs one concept with one code."""
+        digits, rows = self._found(code, edition)
+        boxes = boxes_of(icdo for icdo, *_ in rows)
+        exact = all(equivalence == "equal" for _, equivalence, *_ in rows)
+        bounded = all(equivalence in ("equal", "narrower") for _, equivalence, *_ in rows)
+        notes = () if exact else (f"the map relates {digits} to these codes; it does not say that they are equal",)
+        cited = rows_text(rows[0][2], (number for *_, number in rows))
+        return Meaning(
+            self.name, digits, "", boxes, boxes if exact else BoxSet.empty(), cited, exact, notes, bounded=bounded
+        )
+
+    def lookup(self, code: str, edition: str | None) -> Concept:
+        """Mapped ICD-O-3 codes."""
+        digits, rows = self._found(code, edition)
+        mapped = ", ".join(f"{icdo} ({equivalence})" for icdo, equivalence, *_ in rows)
+        cited = rows_text(rows[0][2], (number for *_, number in rows))
+        return Concept(self.name, digits, (), None, (), MappingProxyType({"icdo3": mapped}), cited)
+
+    def codes(self, edition: str | None) -> Iterator[str]:
+        """All mapped concepts; none if no pack is loaded."""
+        del edition
+        return iter(self._rows)
+
+    def descendants(self, code: str, edition: str | None) -> frozenset[str]:
+        """The concept itself: the hierarchy is not loaded."""
+        return frozenset({self._found(code, edition)[0]})
+
+    def cover(self, boxes: BoxSet, edition: str | None) -> Cover:
+        """Concepts inside a set of tumours by the loaded map, and those that overlap it."""
+        del edition
+        mapped = {code: tuple(icdo for icdo, *_ in rows) for code, rows in self._rows.items()}
+        return cover_of(self.name, boxes, mapped, "snomed")
