@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from gateway.access.requester import Requester
 from gateway.disclosure.policy import Policy, Rule, Verb
@@ -30,6 +31,7 @@ from gateway.sources.meaning import iccc_labels
 from terminology import Terminology
 
 ICCC_EDITIONS = ("2017", "2005")
+T = TypeVar("T", str, int)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ def release(
 def release_case(case: Case, policy: Policy, terminology: Terminology) -> ReleasedCase:
     """A record with the fields its policy keeps; ids carry the source before the first dot."""
 
-    def value(field: str, found: str | int | Absent) -> str | int | Absent:
+    def value(field: str, found: T | Absent) -> T | Absent:
         return found if policy.verb(field) is Verb.KEEP else Absent.WITHHELD
 
     def date(field: str, found: DateInterval) -> DateInterval:
@@ -131,29 +133,29 @@ def release_case(case: Case, policy: Policy, terminology: Terminology) -> Releas
         source=case.source,
         id=f"{case.source}.{case.case_id}",
         patient_id=f"{case.source}.{case.patient_id}",
-        topography=value("topography", diagnosis.topography),  # type: ignore[arg-type]
-        morphology=value("morphology", diagnosis.morphology),  # type: ignore[arg-type]
-        behaviour=value("behaviour", diagnosis.behaviour),  # type: ignore[arg-type]
+        topography=value("topography", diagnosis.topography),
+        morphology=value("morphology", diagnosis.morphology),
+        behaviour=value("behaviour", diagnosis.behaviour),
         icd10=diagnosis.icd10 if policy.verb("icd10") is Verb.KEEP else None,
         iccc=_groups(case, terminology) if policy.verb("iccc") is Verb.KEEP else (),
         icdo_edition=diagnosis.icdo_edition if policy.verb("icdo_edition") is Verb.KEEP else None,
         incidence=date("incidence", case.incidence),
         birth=date("birth", case.birth),
         age=case.age if policy.verb("age") is Verb.KEEP else Age(None, None),
-        sex=value("sex", case.sex),  # type: ignore[arg-type]
-        vital_status=value("vital_status", case.vital_status),  # type: ignore[arg-type]
+        sex=value("sex", case.sex),
+        vital_status=value("vital_status", case.vital_status),
         last_contact=date("last_contact", case.last_contact),
-        basis=value("basis", case.basis),  # type: ignore[arg-type]
-        laterality=value("laterality", case.laterality),  # type: ignore[arg-type]
-        grade=value("grade", case.grade),  # type: ignore[arg-type]
-        stage=value("stage", case.stage),  # type: ignore[arg-type]
-        country=value("country", case.country),  # type: ignore[arg-type]
+        basis=value("basis", case.basis),
+        laterality=value("laterality", case.laterality),
+        grade=value("grade", case.grade),
+        stage=value("stage", case.stage),
+        country=value("country", case.country),
         sequence=case.sequence if policy.verb("sequence") is Verb.KEEP else None,
     )
 
 
 def _sources(answer: Answer, rules: Mapping[str, Rule | None], shown: Shown) -> tuple[ReleasedSource, ...]:
-    totals = {
+    totals: dict[Labels, Count] = {
         (outcome.id,): outcome.answer.total
         for outcome in answer.outcomes
         if outcome.answer and outcome.status in ANSWERED and rules[outcome.id]

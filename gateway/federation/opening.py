@@ -5,8 +5,10 @@ A source that cannot be opened does not stop the others; it is named in every an
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 import terminology
@@ -85,21 +87,28 @@ def policies(settings: Settings, path: Path) -> dict[str, Policy]:
 def read_salt(data: Path) -> bytes:
     """Secret of this gateway, made once, readable by its owner only."""
     file = data / "secret"
+    if file.exists():
+        return _existing_salt(file)
     try:
         data.mkdir(parents=True, exist_ok=True)
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _existing_salt(file)
+        _write_once(file, secrets.token_bytes(SALT_BYTES))
     except OSError as error:
         raise SourceUnavailable(
             f"cannot write: {error.strerror}", where=str(data), expected="a folder for the gateway's data"
         ) from error
-    salt = secrets.token_bytes(SALT_BYTES)
+    return _existing_salt(file)
+
+
+def _write_once(file: Path, content: bytes) -> None:
+    """Whole or not at all; the first of several processes wins."""
+    handle, aside = tempfile.mkstemp(dir=file.parent, prefix=".secret-")
     with os.fdopen(handle, "wb") as stream:
-        stream.write(salt)
+        stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
-    return salt
+    with contextlib.suppress(FileExistsError):
+        os.link(aside, file)
+    os.unlink(aside)
 
 
 def _existing_salt(file: Path) -> bytes:

@@ -7,10 +7,11 @@ names it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from gateway.model.capability import Coverage
 from gateway.model.query import And, Between, DateBetween, DiagnosisIn, Expr
-from terminology import BEHAVIOURS, BoxSet
+from terminology import BoxSet
 
 PRIMARY_BEHAVIOURS = frozenset({0, 1, 2, 3})
 
@@ -68,8 +69,12 @@ def _behaviours(where: Expr) -> frozenset[int]:
             asked = item.possible if asked is None else asked & item.possible
     if asked is None:
         return frozenset()
-    axis = asked.mask().any(axis=(0, 1))
-    return frozenset(digit for digit, used in zip(BEHAVIOURS, axis, strict=True) if used) & PRIMARY_BEHAVIOURS
+    return frozenset(digit for digit in PRIMARY_BEHAVIOURS if asked.overlaps(_of_behaviour(digit)))
+
+
+@lru_cache
+def _of_behaviour(digit: int) -> BoxSet:
+    return BoxSet.where(behaviours=(digit,))
 
 
 def _clip(asked: Asked, covered: tuple[int, int]) -> tuple[int, int]:

@@ -1,0 +1,37 @@
+"""`iccd load [SOURCE ...]`: files -> snapshots; read = accepted + quarantined + rejected for each source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gateway.cli.options import json_option, settings_option
+
+
+@click.command()
+@click.argument("names", metavar="[SOURCE]...", nargs=-1)
+@click.option("--force", is_flag=True, help="Let a file with more rejects than its profile allows replace a good one.")
+@json_option
+@settings_option
+def load(names: tuple[str, ...], force: bool, as_json: bool, settings: Path) -> int:
+    """Load the files of all sources, or of the named ones. Exit code 1 if a source failed."""
+    import orjson
+
+    from gateway.cli.loading import load_all
+
+    reports, failures = load_all(settings, names, force=force)
+    if as_json:
+        body = {"loaded": {name: report.as_dict() for name, report in reports.items()}, "failed": failures}
+        click.echo(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
+        return 1 if failures else 0
+    for name, report in reports.items():
+        click.echo(
+            f"{name}: {report.read} read = {report.accepted} accepted + {report.quarantined} quarantined"
+            f" + {report.rejected} rejected"
+        )
+        for line in report.remarks():
+            click.echo(f"  {line}", err=True)
+    for name, reason in failures.items():
+        click.echo(f"{name}: failed: {reason}", err=True)
+    return 1 if failures else 0
