@@ -12,12 +12,12 @@ from functools import lru_cache
 from gateway.model.case import Diagnosis
 from gateway.model.fields import UNCLASSIFIED, UNKNOWN_LABEL
 from gateway.model.values import Absent, Truth
-from terminology import TOPOGRAPHIES, BoxSet, Terminology
+from terminology import TOPOGRAPHIES, BoxSet, Terminology, Unmatched
 
 ICCC_LEVELS = {"iccc_main": "main", "iccc_group": "sub"}
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=512)
 def meaning_of(diagnosis: Diagnosis, terminology: Terminology) -> BoxSet:
     """All (topography, morphology, behaviour) cells that a recorded diagnosis may be.
 
@@ -92,10 +92,19 @@ def _subsites(topography: str | Absent) -> tuple[str, ...] | None:
 
 
 def _other_codes(diagnosis: Diagnosis, terminology: Terminology) -> list[BoxSet]:
-    found = []
+    asked = []
     if diagnosis.icd10 is not None:
-        found.append(terminology.meaning("ICD10", diagnosis.icd10).boxes)
+        asked.append(("ICD10", diagnosis.icd10, None))
     if diagnosis.iccc is not None:
         edition, _, code = diagnosis.iccc.partition(":")
-        found.append(terminology.meaning("ICCC3", code, edition).boxes)
-    return found
+        asked.append(("ICCC3", code, edition))
+    return [boxes for each in asked if (boxes := _bounds(terminology, *each)) is not None]
+
+
+def _bounds(terminology: Terminology, system: str, code: str, edition: str | None) -> BoxSet | None:
+    """Outer meaning of a recorded code; None if no map bounds it, so that it narrows nothing."""
+    try:
+        meaning = terminology.meaning(system, code, edition)
+    except Unmatched:
+        return None
+    return meaning.boxes if meaning.bounded else None
