@@ -92,7 +92,7 @@ def _subsites(topography: str | Absent) -> tuple[str, ...] | None:
 
 
 def _other_codes(diagnosis: Diagnosis, terminology: Terminology) -> list[BoxSet]:
-    asked = []
+    asked: list[tuple[str, str, str | None]] = []
     if diagnosis.icd10 is not None:
         asked.append(("ICD10", diagnosis.icd10, None))
     if diagnosis.iccc is not None:
