@@ -1,0 +1,81 @@
+"""Registries, clients and the published JSON schemas for the tests of the Beacon door."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from beacon_client import Client
+from beacon_registries import gateway_of, make_cases, registry
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+from gateway.doors.beacon import create
+from gateway.federation.gateway import Gateway
+
+SHARED = Path(os.environ.get("ICCD_SHARED", Path(__file__).parents[4] / "shared"))
+SPECIFICATION = SHARED / "specs" / "beacon-v2.1.1"
+PREFIX = "https://raw.githubusercontent.com/ga4gh-beacon/beacon-v2/main/"
+MISSING_UPSTREAM = "models/json/beacon-v2-default-model/common/info.json"
+
+Validate = Callable[[str, Any], None]
+
+
+@pytest.fixture(scope="session")
+def gateway() -> Gateway:
+    """Three open registries of different countries."""
+    return gateway_of(
+        *(
+            registry(name, country, make_cases(name, country, 120, seed))
+            for seed, (name, country) in enumerate((("fr-one", "FR"), ("de-two", "DE"), ("us-three", "US")))
+        )
+    )
+
+
+@pytest.fixture(scope="session")
+def client(gateway: Gateway) -> Client:
+    """The Beacon door alone; a fault of the server fails the test."""
+    return Client(create(gateway))
+
+
+@pytest.fixture(scope="session")
+def whole(gateway: Gateway) -> Client:
+    """The whole application."""
+    from gateway.app import create_app
+
+    return Client(create_app(gateway))
+
+
+@pytest.fixture(scope="session")
+def schemas() -> Registry[Any]:
+    """All schemas of the specification by their public address."""
+    if not SPECIFICATION.is_dir():
+        pytest.skip(f"the Beacon schemas are not here: {SPECIFICATION.name} is kept outside this repository")
+    found = {}
+    for path in SPECIFICATION.rglob("*.json"):
+        content = json.loads(path.read_text("utf-8"))
+        if isinstance(content, dict) and "$schema" in content and "examples" not in str(path.parent):
+            found[PREFIX + path.relative_to(SPECIFICATION).as_posix()] = Resource.from_contents(content)
+    found[PREFIX + MISSING_UPSTREAM] = found[PREFIX + "framework/json/common/info.json"]
+    assert len(found) > 60
+    return Registry().with_resources(found.items())
+
+
+@pytest.fixture(scope="session")
+def validate(schemas: Registry[Any]) -> Validate:
+    """Check a document against a schema, by its path in the specification."""
+
+    def check(path: str, document: Any) -> None:
+        uri = PREFIX + path
+        schema = {**schemas.contents(uri), "$id": uri}
+        found = [
+            f"{'/'.join(map(str, error.absolute_path))}: {error.message}"
+            for error in Draft202012Validator(schema, registry=schemas).iter_errors(document)
+        ]
+        assert not found, found
+
+    return check
