@@ -1,0 +1,175 @@
+"""The choke point: what leaves for whom, by the policies."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.access.requester import ANONYMOUS, Requester
+from gateway.disclosure.policy import load_policy, policy_names
+from gateway.disclosure.released import ReleasedAnswer
+from gateway.doors.statistics.parse import parse_text
+from gateway.errors import BadSettings
+from gateway.federation.gateway import Gateway
+from gateway.model.capability import Granularity
+from gateway.model.case import Case, Diagnosis
+from gateway.model.dates import DateInterval, DatePrecision
+from gateway.model.query import CaseQuery, Page
+from gateway.model.values import Absent, Precision
+from tests.federation.doubles import ListSource, case, gateway_of
+
+
+def ask(gateway: Gateway, text: str, requester: Requester = ANONYMOUS) -> ReleasedAnswer:
+    return asyncio.run(gateway.ask(parse_text(text), requester))
+
+
+def girls_and_boys(source: str, girls: int, boys: int) -> list[Case]:
+    return [case(i, source, sex="female" if i < girls else "male") for i in range(girls + boys)]
+
+
+def records(gateway: Gateway, requester: Requester = ANONYMOUS) -> ReleasedAnswer:
+    return asyncio.run(gateway.ask(CaseQuery(page=Page(limit=5)), requester, granularity=Granularity.RECORD))
+
+
+def test_a_count_below_the_minimum_is_withheld_and_does_not_exist_for_the_asker() -> None:
+    answer = ask(gateway_of(ListSource("a", girls_and_boys("a", 2, 1)), policy="count"), "")
+    assert answer.total.precision is Precision.SUPPRESSED
+    assert (answer.total.low, answer.total.high) == (0, None)
+    assert answer.exists is None
+    assert answer.sources[0].total is not None
+    assert answer.sources[0].total.precision is Precision.SUPPRESSED
+
+
+def test_two_answers_below_the_minimum_look_the_same() -> None:
+    one, other = (ask(gateway_of(ListSource("a", girls_and_boys("a", n, 0)), policy="count"), "by=sex") for n in (1, 4))
+    assert (one.total, one.cells, one.exists) == (other.total, other.cells, other.exists)
+
+
+def test_small_registries_add_up_to_a_number_that_may_be_shown() -> None:
+    sources = [ListSource(name, girls_and_boys(name, 3, 0)) for name in "abc"]
+    answer = ask(gateway_of(*sources, policy="count"), "")
+    assert (answer.total.low, answer.total.precision) == (9, Precision.EXACT)
+    assert all(source.total and source.total.precision is Precision.SUPPRESSED for source in answer.sources)
+
+
+def test_a_single_small_registry_cannot_be_computed_from_the_others_and_the_total() -> None:
+    sources = [ListSource(n, girls_and_boys(n, count, 0)) for n, count in (("a", 2), ("b", 8), ("c", 30))]
+    answer = ask(gateway_of(*sources, policy="count"), "by=source,sex")
+    hidden = {source.id for source in answer.sources if source.total and source.total.precision is Precision.SUPPRESSED}
+    assert {"a", "b"} <= hidden
+    shown_cells = {labels[0] for labels, count in answer.cells if count.precision is not Precision.SUPPRESSED}
+    assert not shown_cells & {"a", "b"}
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_no_shown_numbers_tell_a_count_of_one_to_four(counts: list[tuple[int, int]]) -> None:
+    sources = [ListSource(f"s{i}", girls_and_boys(f"s{i}", *pair)) for i, pair in enumerate(counts)]
+    answer = ask(gateway_of(*sources, policy="count", deadline_seconds=30), "by=source,sex")
+    truth = {
+        (f"s{i}", sex): n for i, pair in enumerate(counts) for sex, n in zip(("female", "male"), pair, strict=True) if n
+    }
+    shown = {labels: count.low for labels, count in answer.cells if count.precision is Precision.EXACT}
+    hidden = sorted(set(truth) - set(shown))
+    assert all(truth[labels] >= 5 for labels in shown)
+    for group, remainder in known_sums(answer, truth, shown, hidden):
+        for labels in group:
+            if truth[labels] < 5:
+                assert remainder - (len(group) - 1) > 1, (labels, group, remainder)
+
+
+def known_sums(answer: ReleasedAnswer, truth: dict, shown: dict, hidden: list) -> list[tuple[list, int]]:
+    """Groups of hidden cells whose sum anybody can compute, with that sum; each cell holds at least 1.
+
+    A registry whose own total is shown is a group; the others are one group together if the total is shown.
+    """
+    sums = []
+    rest, rest_sum = [], answer.total.low
+    for source in answer.sources:
+        own = [labels for labels in hidden if labels[0] == source.id]
+        beside = sum(n for labels, n in shown.items() if labels[0] == source.id)
+        if source.total and source.total.precision is Precision.EXACT:
+            sums.append((own, source.total.low - beside))
+            rest_sum -= source.total.low
+        else:
+            rest += own
+            rest_sum -= beside
+    if answer.total.precision is Precision.EXACT:
+        sums.append((rest, rest_sum))
+    return sums
+
+
+def test_existence_only_says_yes_from_the_minimum_on_and_never_a_number() -> None:
+    many = ask(gateway_of(ListSource("a", girls_and_boys("a", 7, 0)), policy="existence"), "by=sex")
+    few = ask(gateway_of(ListSource("a", girls_and_boys("a", 2, 0)), policy="existence"), "by=sex")
+    assert (many.exists, many.total.low, many.total.high, many.cells) == (True, 1, None, ())
+    assert (few.exists, few.cells) == (None, ())
+    assert many.sources[0].total is None
+    assert many.granularity is Granularity.BOOLEAN
+
+
+def test_records_leave_only_where_the_policy_names_the_tier() -> None:
+    gateway = gateway_of(ListSource("a", girls_and_boys("a", 9, 0)), policy="count")
+    assert records(gateway).cases == ()
+    assert records(gateway).granularity is Granularity.COUNT
+    assert len(records(gateway, Requester("owner", "staff")).cases) == 5
+
+
+def test_fields_of_a_record_are_kept_cut_or_dropped_as_the_policy_says(tmp_path: Path) -> None:
+    policy = tmp_path / "own.toml"
+    policy.write_text(
+        'title = "Own"\nreason = "An agreement with the registry."\nlegal = "agreement"\n'
+        '[tiers.public]\ngranularity = "record"\nminimum_cell = 0\n'
+        '[fields]\nsex = "keep"\nincidence = "year"\n'
+    )
+    full = case(1, "a", vital_status="dead", birth=DateInterval.of(2009, 2, 3))
+    found = records(gateway_of(ListSource("a", [full]), policy=str(policy))).cases[0]
+    assert (found.sex, found.vital_status, found.topography) == ("female", Absent.WITHHELD, Absent.WITHHELD)
+    assert found.incidence.precision is DatePrecision.YEAR
+    assert found.birth.precision is DatePrecision.UNKNOWN
+    assert found.iccc == ()
+
+
+def test_records_carry_their_group_in_both_editions() -> None:
+    found = records(gateway_of(ListSource("a", [case(1, "a"), case(2, "a", diagnosis=Diagnosis("C22.0", 8963, 3))])))
+    groups = [[(group.edition, group.group, group.seer_recode) for group in c.iccc] for c in found.cases]
+    assert groups == [
+        [("2017", "IV(a)", "041"), ("2005", "IV(a)", "041")],
+        [("2017", "VII(a)", "071"), ("2005", "IX(d)", "094")],
+    ]
+
+
+def test_every_shipped_policy_is_read() -> None:
+    assert set(policy_names()) >= {"open", "count", "existence", "closed"}
+    for name in policy_names():
+        assert load_policy(name).reason
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ('colour = "red"', "colour"),
+        ('[tiers.everybody]\ngranularity = "record"\nminimum_cell = 0', "everybody"),
+        ('[tiers.public]\ngranularity = "rows"\nminimum_cell = 0', "granularity"),
+        ('[tiers.public]\ngranularity = "count"', "minimum_cell"),
+        ("[tiers.public", "TOML"),
+    ],
+)
+def test_a_wrong_policy_refuses_to_start_by_name(tmp_path: Path, line: str, named: str) -> None:
+    policy = tmp_path / "wrong.toml"
+    head = 'title = "x"\nreason = "long enough a reason"\nlegal = "x"\n'
+    rest = "" if line.startswith("[tiers") else "[tiers]\n"
+    policy.write_text(f"{head}{line}\n{rest}[fields]\n")
+    with pytest.raises(BadSettings, match=named):
+        load_policy(str(policy))
+
+
+def test_a_field_that_no_policy_knows_refuses_to_start(tmp_path: Path) -> None:
+    policy = tmp_path / "wrong.toml"
+    policy.write_text('title = "x"\nreason = "long enough a reason"\nlegal = "x"\n[tiers]\n[fields]\nname = "keep"\n')
+    with pytest.raises(BadSettings, match="name"):
+        load_policy(str(policy))
