@@ -12,7 +12,6 @@ import sqlite3
 import sys
 import tempfile
 import zlib
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,14 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from terminology.boxes import BEHAVIOUR_INDEX, MORPHOLOGY_INDEX, SHAPE, TOPOGRAPHY_INDEX
-from terminology.build_icd10 import Icd10Map, read_icd10
+from terminology.build_icd10 import Icd10Map, read_icd10, usual_cells
 from terminology.errors import TerminologyError
 from terminology.rowtext import rows_text
-from terminology.tablefiles import Row, read_table, table_digests
+from terminology.tablefiles import SHIPPED, Row, read_table, table_digests
 
 _Code = TypeVar("_Code", int, str)
 
-FORMAT = "1"
+FORMAT = "2"
 VERSION = "2026.11"
 
 ICCC3_TABLES: dict[str, str] = {"2005": "iccc3_2005", "who2008": "iccc3_seer_who2008", "2017": "iccc3_2017"}
@@ -64,7 +63,7 @@ CREATE INDEX snomed_morphology ON snomed (morphology);
 """
 
 
-def build(path: Path, folder: Traversable | None = None) -> None:
+def build(path: Path, folder: Path = SHIPPED) -> None:
     """Build the terminology file.
 
     Written aside and renamed, so a reader sees the old file or the new one, and two builders do no harm.
@@ -99,7 +98,7 @@ def build(path: Path, folder: Traversable | None = None) -> None:
         aside.unlink(missing_ok=True)
 
 
-def write(path: Path, folder: Traversable | None = None) -> None:
+def write(path: Path, folder: Path = SHIPPED) -> None:
     """Write all tables into a new SQLite file at `path`, synced to disk."""
     connection = sqlite3.connect(path, isolation_level=None)
     try:
@@ -116,7 +115,7 @@ def write(path: Path, folder: Traversable | None = None) -> None:
         connection.close()
 
 
-def _write_manifest(connection: sqlite3.Connection, folder: Traversable | None) -> None:
+def _write_manifest(connection: sqlite3.Connection, folder: Path) -> None:
     connection.executemany("INSERT INTO manifest VALUES (?, ?)", [("format", FORMAT), ("version", VERSION)])
     connection.executemany(
         "INSERT INTO source VALUES (?, 'table', ?, ?, ?)",
@@ -131,7 +130,7 @@ def store_array(connection: sqlite3.Connection, name: str, array: npt.NDArray[np
     connection.execute("INSERT INTO array VALUES (?, ?, ?, ?)", (name, array.dtype.str, shape, data))
 
 
-def _write_iccc3(connection: sqlite3.Connection, folder: Traversable | None) -> None:
+def _write_iccc3(connection: sqlite3.Connection, folder: Path) -> None:
     headings = read_table("iccc3_groups", folder)
     for edition, table in ICCC3_TABLES.items():
         rows = read_table(table, folder)
@@ -185,7 +184,7 @@ def _between(index: dict[_Code, int], low: _Code, high: _Code) -> list[int]:
     return [position for code, position in index.items() if low <= code <= high]
 
 
-def _write_icdo3(connection: sqlite3.Connection, folder: Traversable | None) -> None:
+def _write_icdo3(connection: sqlite3.Connection, folder: Path) -> None:
     columns = ("code", "in_3_0", "in_3_1", "in_3_2", "in_us_list", "us_first_year", "in_iarc_check")
     connection.executemany(
         "INSERT INTO icdo3_morphology VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -197,11 +196,13 @@ def _write_icdo3(connection: sqlite3.Connection, folder: Traversable | None) -> 
     )
 
 
-def _write_icd10(connection: sqlite3.Connection, folder: Traversable | None) -> None:
+def _write_icd10(connection: sqlite3.Connection, folder: Path) -> None:
     rows = read_table("icdo3_icd10", folder)
     site_type = read_table("icdo3_site_type", folder)
+    usual = usual_cells(site_type)
+    store_array(connection, "icdo3_usual", np.packbits(usual.reshape(-1), bitorder="little"))
     for system, label in ICD10_SYSTEMS.items():
-        found: Icd10Map = read_icd10([row for row in rows if row["system"] == label], site_type)
+        found: Icd10Map = read_icd10([row for row in rows if row["system"] == label], usual)
         connection.executemany(
             "INSERT INTO icd10_code VALUES (?, ?, ?, ?)",
             [(system, code, i, ",".join(map(str, found.rows[code]))) for i, code in enumerate(found.codes, 1)],
@@ -212,7 +213,7 @@ def _write_icd10(connection: sqlite3.Connection, folder: Traversable | None) -> 
         store_array(connection, f"{system}_extra_code", found.extra_code)
 
 
-def _write_ncit(connection: sqlite3.Connection, folder: Traversable | None) -> None:
+def _write_ncit(connection: sqlite3.Connection, folder: Path) -> None:
     columns = ("ncit_label", "axis", "morphology", "topography", "equivalence", "term_type", "sources")
     connection.executemany(
         "INSERT INTO ncit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -223,7 +224,7 @@ def _write_ncit(connection: sqlite3.Connection, folder: Traversable | None) -> N
     )
 
 
-def _write_omop(connection: sqlite3.Connection, folder: Traversable | None) -> None:
+def _write_omop(connection: sqlite3.Connection, folder: Path) -> None:
     columns = ("vocabulary_id", "concept_code", "domain_id", "concept_class_id", "standard_concept", "validity")
     connection.executemany(
         "INSERT INTO omop_concept VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'omop_concepts', ?)",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from importlib.resources import as_file, files
+from pathlib import Path
 
 from terminology.tablefiles import read_table
 
@@ -59,10 +59,10 @@ def _wrap(words: list[str], indent: int) -> str:
 def main(arguments: list[str]) -> int:
     """Write axes.py, or with --check compare it; 1 if it differs."""
     text = axes_text()
-    with as_file(files("terminology").joinpath("axes.py")) as path:
-        if "--check" in arguments:
-            return int(path.read_text(encoding="utf-8") != text)
-        path.write_text(text, encoding="utf-8")
+    path = Path(__file__).parent / "axes.py"
+    if "--check" in arguments:
+        return int(path.read_text(encoding="utf-8") != text)
+    path.write_text(text, encoding="utf-8")
     return 0
 
 

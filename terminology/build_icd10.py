@@ -9,6 +9,7 @@ or C80.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,7 +56,7 @@ class Icd10Map:
     rows: dict[str, list[int]] = field(default_factory=dict)
 
 
-def read_icd10(rows: list[Row], site_type: list[Row]) -> Icd10Map:
+def read_icd10(rows: list[Row], usual: npt.NDArray[np.bool_]) -> Icd10Map:
     """Apply the rules of one system (ICD-10 or ICD-10-CM) to every cell."""
     cited: dict[str, list[int]] = defaultdict(list)
     for row in rows:
@@ -78,7 +79,7 @@ def read_icd10(rows: list[Row], site_type: list[Row]) -> Icd10Map:
             code[m, sites, b] = np.where(split, code[m, sites, b], given)
             sure[m, sites, b] = ~split
     extras |= _unspecified_behaviour(rows, numbers)
-    extras |= _guessed_sites(code, by_site, _usual_sites(site_type))
+    extras |= _guessed_sites(code, by_site, usual)
     pairs = sorted((_flat(cell), n) for cell, n in extras if n != code[cell])
     for cell, _ in extras:
         sure[cell] = False
@@ -146,23 +147,24 @@ def _unspecified_behaviour(rows: list[Row], numbers: dict[str, int]) -> set[tupl
     }
 
 
-def _usual_sites(site_type: list[Row]) -> dict[tuple[int, int], set[int]]:
-    """Sites at which the SEER site/type list has a morphology and behaviour, as positions on the axes."""
-    usual: dict[tuple[int, int], set[int]] = defaultdict(set)
+def usual_cells(site_type: list[Row]) -> npt.NDArray[np.bool_]:
+    """The cells that the SEER site/type list has (2015; no list of what cannot be)."""
+    usual = np.zeros(SHAPE, np.bool_)
+    morphologies = {str(code): i for code, i in MORPHOLOGY_INDEX.items()}
     for row in site_type:
-        sites = {TOPOGRAPHY_INDEX[t] for t in _in_ranges(row["topo_ranges"], TOPOGRAPHY_INDEX)}
-        for morphology in _in_ranges(row["morph_ranges"], {str(code): i for code, i in MORPHOLOGY_INDEX.items()}):
-            usual[MORPHOLOGY_INDEX[int(morphology)], BEHAVIOUR_INDEX[int(row["behaviour"])]] |= sites
+        sites = [TOPOGRAPHY_INDEX[t] for t in _in_ranges(row["topo_ranges"], TOPOGRAPHY_INDEX)]
+        kinds = [morphologies[m] for m in _in_ranges(row["morph_ranges"], morphologies)]
+        usual[np.ix_(kinds, sites, [BEHAVIOUR_INDEX[int(row["behaviour"])]])] = True
     return usual
 
 
-def _in_ranges(text: str, index: dict[str, int]) -> list[str]:
+def _in_ranges(text: str, index: Mapping[str, int]) -> list[str]:
     ranges = [(low, high or low) for low, _, high in (part.partition("-") for part in text.split(","))]
     return [code for code in index if any(low <= code <= high for low, high in ranges)]
 
 
 def _guessed_sites(
-    code: npt.NDArray[np.int16], by_site: npt.NDArray[np.int16], usual: dict[tuple[int, int], set[int]]
+    code: npt.NDArray[np.int16], by_site: npt.NDArray[np.int16], usual: npt.NDArray[np.bool_]
 ) -> set[tuple[_Cell, int]]:
     """Unknown primaries that the workbook sends to a site: also in C80 and at the unspecified part of usual sites."""
     of_a_site = set(np.delete(by_site, UNKNOWN_PRIMARY, axis=0).flat) - {0}
@@ -171,7 +173,7 @@ def _guessed_sites(
     for m, b in np.argwhere(np.isin(code[:, UNKNOWN_PRIMARY, :], list(of_a_site))).tolist():
         if BEHAVIOURS[b] != 9:
             cell = (m, UNKNOWN_PRIMARY, b)
-            sites = [t for t in unspecified if t in usual.get((m, b), ())]
+            sites = [t for t in unspecified if usual[m, t, b]]
             given = {int(by_site[UNKNOWN_PRIMARY, b]), *(int(code[m, t, b]) for t in sites)} - {0}
             found |= {(cell, n) for n in given}
     return found

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from terminology.axes import BEHAVIOURS, MORPHOLOGIES, TOPOGRAPHIES
 from terminology.boxes import BoxSet, Equivalence
-from terminology.codes import IcdO
-from terminology.errors import AmbiguousCode, UnknownSystem
+from terminology.codes import IcdO, parse_icdo
+from terminology.errors import AmbiguousCode, UnknownSystem, Unmatched
 from terminology.iccc3 import DEFAULT_EDITION
 from terminology.nouns import Concept, Cover, Group, Leaf, Meaning, SystemInfo, Translation
 from terminology.store import Store, default_path, open_store
@@ -58,16 +58,18 @@ class Terminology:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._iccc3 = Iccc3(store)
+        self._icdo3 = IcdO3(store)
         icd10 = {name: Icd10(store, name) for name in ("ICD10", "ICD10CM")}
+        omop = Omop(store, icd10)
         systems: tuple[CodeSystem, ...] = (
             self._iccc3,
             SeerRecode(self._iccc3),
             SeerExtendedRecode(self._iccc3),
-            IcdO3(store),
+            self._icdo3,
             *icd10.values(),
             Ncit(store),
-            SnomedCt(store),
-            Omop(store, icd10),
+            SnomedCt(store, omop),
+            omop,
         )
         self._systems = {system.name: system for system in systems}
         self._meaning = lru_cache(maxsize=MEANINGS_KEPT)(self._ask_meaning)
@@ -111,6 +113,17 @@ class Terminology:
     def lookup(self, system: str, code: str, edition: str | None = None) -> Concept:
         """What is known about a code; raises as `meaning` does, but a code without a map is found."""
         return self._system(system).lookup(code, edition)
+
+    def validate(self, system: str, code: str, edition: str | None = None) -> tuple[str, ...]:
+        """Notes on a code that exists: other editions, no map, unusual site; raises UnknownCode if it does not."""
+        concept = self.lookup(system, code, edition)
+        try:
+            notes = self.meaning(system, code, edition).notes
+        except Unmatched as error:
+            notes = (str(error),)
+        if concept.system == self._icdo3.name and self._icdo3.usual(parse_icdo(concept.code)) is False:
+            notes += (f"{concept.code} is not on the SEER site/type list (2015)",)
+        return notes
 
     def expand(self, system: str, code: str, edition: str | None = None) -> tuple[IcdO, ...]:
         """The single tumours (topography, morphology, behaviour) that a code may mean, in order of the axes."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -84,10 +84,10 @@ class Edition:
         below = frozenset(leaf.number for leaf in self.leaves if code in (leaf.main, leaf.group, leaf.extended))
         return Group(code, level, parent, label, seer_recode, below, rows)
 
-    @property
+    @cached_property
     def grid(self) -> npt.NDArray[np.uint8]:
         """Leaf number of every cell, shape SHAPE."""
-        return _grid(self._store, self.name)
+        return self._store.array(f"iccc3_{self.name}").view(np.uint8)
 
     def boxes(self, leaves: Iterable[int]) -> BoxSet:
         """The tumours in some of the leaves."""
@@ -97,6 +97,13 @@ class Edition:
         wanted = np.zeros(256, np.bool_)
         wanted[list(leaves)] = True
         return BoxSet.from_mask(wanted[self.grid])
+
+    def met(self, boxes: BoxSet) -> tuple[frozenset[int], frozenset[int]]:
+        """Leaves whose tumours are all in a set, and leaves that have some there; leaf 0 is one of them."""
+        total = np.bincount(self.grid.reshape(-1), minlength=256)
+        inside = np.bincount(self.grid[boxes.mask()], minlength=256)
+        whole = np.flatnonzero((inside == total) & (total > 0)).tolist()
+        return frozenset(whole), frozenset(np.flatnonzero(inside).tolist())
 
     def classify(
         self, morphology: npt.ArrayLike, topography: npt.ArrayLike, behaviour: npt.ArrayLike
@@ -117,11 +124,6 @@ class Edition:
             None if icdo.behaviour is None else [icdo.behaviour],
         )
         return tuple(self.leaves[n] for n in np.unique(self.grid[cells.mask()]).tolist())
-
-
-@lru_cache(maxsize=2 * len(EDITIONS))
-def _grid(store: Store, edition: str) -> npt.NDArray[np.uint8]:
-    return store.array(f"iccc3_{edition}").view(np.uint8)
 
 
 def _positions(table: npt.NDArray[np.int16], codes: npt.ArrayLike) -> npt.NDArray[np.int32]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from pathlib import Path
 
 TABLES: tuple[str, ...] = (
     "iccc3_2005",
@@ -32,20 +31,17 @@ class Row:
         return self.values[column]
 
 
-def shipped_tables() -> Traversable:
-    """The folder of the tables that come with the package."""
-    return files("terminology").joinpath("tables")
+SHIPPED = Path(__file__).parent / "tables"
 
 
-def read_table(name: str, folder: Traversable | None = None) -> list[Row]:
+def read_table(name: str, folder: Path = SHIPPED) -> list[Row]:
     """Rows of one table, in file order."""
-    text = (folder or shipped_tables()).joinpath(f"{name}.tsv").read_text(encoding="utf-8")
+    text = (folder / f"{name}.tsv").read_text(encoding="utf-8")
     header, *lines = text.splitlines()
     columns = header.split("\t")
     return [Row(i, dict(zip(columns, line.split("\t"), strict=True))) for i, line in enumerate(lines, 1)]
 
 
-def table_digests(folder: Traversable | None = None) -> dict[str, str]:
+def table_digests(folder: Path = SHIPPED) -> dict[str, str]:
     """Sha256 of every table, as hexadecimal, by table name."""
-    home = folder or shipped_tables()
-    return {name: hashlib.sha256(home.joinpath(f"{name}.tsv").read_bytes()).hexdigest() for name in TABLES}
+    return {name: hashlib.sha256((folder / f"{name}.tsv").read_bytes()).hexdigest() for name in TABLES}

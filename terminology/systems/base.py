@@ -37,16 +37,3 @@ class CodeSystem(Protocol):
     def cover(self, boxes: BoxSet, edition: str | None) -> Cover:
         """Which codes lie inside a set of tumours, and which overlap it."""
         ...
-
-
-def cover_by_meaning(system: CodeSystem, boxes: BoxSet, edition: str | None, rows: str) -> Cover:
-    """Cover by asking each code what it means; for systems of some hundred codes."""
-    certain, possible, covered = set(), set(), BoxSet.empty()
-    for code in system.codes(edition):
-        meaning = system.meaning(code, edition)
-        if meaning.boxes.overlaps(boxes):
-            possible.add(code)
-            covered |= meaning.boxes
-            if meaning.boxes <= boxes:
-                certain.add(code)
-    return Cover(system.name, frozenset(certain), frozenset(possible), boxes - covered, rows)

@@ -7,7 +7,7 @@ other. A number under the name ICCC3 is therefore refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from terminology.boxes import BoxSet
@@ -15,7 +15,6 @@ from terminology.errors import AmbiguousCode, UnknownCode
 from terminology.iccc3 import DEFAULT_EDITION, EDITIONS, EXPECTED, Edition, edition_name, parse_group
 from terminology.nouns import Concept, Cover, Group, Meaning, SystemInfo
 from terminology.store import Store
-from terminology.systems.base import cover_by_meaning
 
 _NUMBER = re.compile(r"\d{1,3}", re.ASCII)
 NO_GROUP_RECODE = "999"
@@ -100,7 +99,8 @@ class Iccc3:
 
     def cover(self, boxes: BoxSet, edition: str | None) -> Cover:
         """Which codes lie inside a set of tumours, and which overlap it."""
-        return cover_by_meaning(self, boxes, edition or DEFAULT_EDITION, "iccc3_groups")
+        found = self.edition(edition)
+        return cover_of_leaves(self.name, boxes, found, {code: group.leaves for code, group in found.groups.items()})
 
 
 class SeerRecode:
@@ -152,7 +152,10 @@ class SeerRecode:
 
     def cover(self, boxes: BoxSet, edition: str | None) -> Cover:
         """Which codes lie inside a set of tumours, and which overlap it."""
-        return cover_by_meaning(self, boxes, edition or DEFAULT_EDITION, "iccc3_groups")
+        found = self._iccc3.edition(edition)
+        groups = [group for group in found.groups.values() if group.seer_recode and group.level != "extended"]
+        leaves = {group.seer_recode: group.leaves for group in groups} | {NO_GROUP_RECODE: frozenset({0})}
+        return cover_of_leaves(self.name, boxes, found, leaves)
 
 
 class SeerExtendedRecode:
@@ -211,4 +214,16 @@ class SeerExtendedRecode:
 
     def cover(self, boxes: BoxSet, edition: str | None) -> Cover:
         """Which codes lie inside a set of tumours, and which overlap it."""
-        return cover_by_meaning(self, boxes, edition or DEFAULT_EDITION, "iccc3_groups")
+        found = self._iccc3.edition(edition)
+        return cover_of_leaves(
+            self.name, boxes, found, {f"{n.number:03}": frozenset({n.number}) for n in found.leaves[1:]}
+        )
+
+
+def cover_of_leaves(system: str, boxes: BoxSet, edition: Edition, codes: Mapping[str, frozenset[int]]) -> Cover:
+    """Cover of a set by codes that are unions of leaves, in one pass over the grid."""
+    whole, some = edition.met(boxes)
+    possible = frozenset(code for code, leaves in codes.items() if leaves & some)
+    certain = frozenset(code for code in possible if codes[code] <= whole)
+    unmatched = edition.boxes({0}) & boxes if 0 not in frozenset().union(*codes.values()) else BoxSet.empty()
+    return Cover(system, certain, possible, unmatched, f"iccc3 edition {edition.name}")

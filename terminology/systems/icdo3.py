@@ -7,12 +7,22 @@ pairs with its morphology, is accepted and noted (matrix rule of ICD-O).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
 
 from terminology.axes import BEHAVIOURS, MORPHOLOGIES, TOPOGRAPHIES
-from terminology.boxes import BoxSet, Mask, subsites
+from terminology.boxes import (
+    BEHAVIOUR_INDEX,
+    CELLS,
+    MORPHOLOGY_INDEX,
+    SHAPE,
+    TOPOGRAPHY_INDEX,
+    BoxSet,
+    Mask,
+    subsites,
+)
 from terminology.codes import CATEGORIES, IcdO, parse_icdo
 from terminology.errors import UnknownSystem
 from terminology.nouns import Concept, Cover, Meaning, SystemInfo
@@ -67,6 +77,20 @@ class IcdO3:
             return EDITIONS
         listed = self._listing(icdo)
         return tuple(e for e in EDITIONS if any(row[_COLUMNS[e]] in _LISTED for row in listed))
+
+    def usual(self, icdo: IcdO) -> bool | None:
+        """Whether the SEER site/type list (2015) has a tumour; None where a part is unsaid or its histology unlisted."""
+        if icdo.morphology is None or icdo.behaviour is None or icdo.topography is None:
+            return None
+        sites = self._usual[MORPHOLOGY_INDEX[icdo.morphology], :, BEHAVIOUR_INDEX[icdo.behaviour]]
+        if not sites.any():
+            return None
+        return bool(sites[[TOPOGRAPHY_INDEX[site] for site in subsites(icdo.topography)]].any())
+
+    @cached_property
+    def _usual(self) -> Mask:
+        packed = self._store.array("icdo3_usual").view(np.uint8)
+        return np.unpackbits(packed, count=CELLS, bitorder="little").view(np.bool_).reshape(SHAPE)
 
     def codes(self, edition: str | None) -> Iterator[str]:
         """Topographies with their categories, then morphologies with the behaviours that a list pairs with them."""

@@ -40,7 +40,7 @@ class _Concept:
 
     @property
     def rows(self) -> str:
-        return rows_text(self.source, [self.number])
+        return rows_text(self.source, [self.number]) if self.number else f"{self.source} CONCEPT {self.concept_id}"
 
 
 class Omop:
@@ -129,6 +129,14 @@ class Omop:
             (concept_id,),
         )
         return [_Concept(*row) for row in rows]
+
+    def id_of(self, vocabulary: str, code: str) -> str | None:
+        """Concept id of a code in a loaded vocabulary, None if it is not there."""
+        rows = self._store.texts(
+            "SELECT concept_id FROM omop_concept WHERE vocabulary = ? AND code = ? ORDER BY validity = 'V' DESC",
+            (vocabulary, code),
+        )
+        return rows[0][0] if rows else None
 
     def _icdo(self, concept: _Concept) -> IcdO:
         icdo = _try_icdo(concept)

@@ -1,11 +1,13 @@
-"""SCT: SNOMED CT as an optional pack that the user loads; no id is shipped.
+"""SCT: SNOMED CT as the user loads it; no id is shipped.
 
-`iccd terminology load --rf2 DIR` reads the SNOMED CT to ICD-O simple map (refset 446608001) of a release.
+`iccd terminology load --rf2 DIR` reads the SNOMED CT to ICD-O simple map (refset 446608001) of a release;
+`--athena DIR` brings the disorders that ICDO3 concepts are mapped to or stand below.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
 
@@ -15,6 +17,7 @@ from terminology.errors import UnknownCode, UnknownSystem, Unmatched
 from terminology.nouns import Concept, Cover, Meaning, SystemInfo
 from terminology.rowtext import rows_text
 from terminology.store import Store
+from terminology.systems.omop import Omop
 from terminology.systems.patterns import boxes_of, cover_of
 
 
@@ -23,8 +26,9 @@ class SnomedCt:
 
     name = "SCT"
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, omop: Omop) -> None:
         self._store = store
+        self._omop = omop
 
     def info(self) -> SystemInfo:
         """Title, release and size."""
@@ -41,8 +45,8 @@ class SnomedCt:
             found.setdefault(code, []).append((icdo, equivalence, source, int(number)))
         return found
 
-    def _found(self, code: str, edition: str | None) -> tuple[str, list[tuple[IcdO, str, str, int]]]:
-        if self._store.pack("snomed") is None:
+    def _digits(self, code: str, edition: str | None) -> str:
+        if self._store.pack("snomed") is None and self._store.pack("athena") is None:
             raise UnknownSystem(
                 "SNOMED CT is not loaded", expected="`iccd terminology load --rf2 DIR` with a release you may use"
             )
@@ -51,13 +55,21 @@ class SnomedCt:
         digits = code.strip()
         if not (digits.isascii() and digits.isdigit() and 6 <= len(digits) <= 18):
             raise UnknownCode(self.name, code, "a SNOMED CT concept id, 6 to 18 digits")
-        if digits not in self._rows:
+        return digits
+
+    def _from_omop(self, digits: str) -> str:
+        """Concept id of the code in the user's Athena download; raises Unmatched."""
+        concept_id = self._omop.id_of("SNOMED", digits)
+        if concept_id is None:
             raise Unmatched(self.name, digits, "a concept of the loaded map to ICD-O-3")
-        return digits, self._rows[digits]
+        return concept_id
 
     def meaning(self, code: str, edition: str | None) -> Meaning:
         """Union of the mapped ICD-O-3 codes; exact only if the map pairs one concept with one code."""
-        digits, rows = self._found(code, edition)
+        digits = self._digits(code, edition)
+        if digits not in self._rows:
+            return self._meaning_from_omop(digits)
+        rows = self._rows[digits]
         boxes = boxes_of(icdo for icdo, *_ in rows)
         exact = all(equivalence == "equal" for _, equivalence, *_ in rows)
         bounded = all(equivalence in ("equal", "narrower") for _, equivalence, *_ in rows)
@@ -67,9 +79,18 @@ class SnomedCt:
             self.name, digits, "", boxes, boxes if exact else BoxSet.empty(), cited, exact, notes, bounded=bounded
         )
 
+    def _meaning_from_omop(self, digits: str) -> Meaning:
+        try:
+            return replace(self._omop.meaning(self._from_omop(digits), None), system=self.name, code=digits)
+        except Unmatched as error:
+            raise Unmatched(self.name, digits, error.expected) from None
+
     def lookup(self, code: str, edition: str | None) -> Concept:
         """Mapped ICD-O-3 codes."""
-        digits, rows = self._found(code, edition)
+        digits = self._digits(code, edition)
+        if digits not in self._rows:
+            return replace(self._omop.lookup(self._from_omop(digits), None), system=self.name, code=digits)
+        rows = self._rows[digits]
         mapped = ", ".join(f"{icdo} ({equivalence})" for icdo, equivalence, *_ in rows)
         cited = rows_text(rows[0][2], (number for *_, number in rows))
         return Concept(self.name, digits, (), None, (), MappingProxyType({"icdo3": mapped}), cited)
@@ -80,8 +101,8 @@ class SnomedCt:
         return iter(self._rows)
 
     def descendants(self, code: str, edition: str | None) -> frozenset[str]:
-        """The concept itself: the hierarchy is not loaded."""
-        return frozenset({self._found(code, edition)[0]})
+        """The concept itself; its hierarchy is known by OMOP ids only."""
+        return frozenset({self.lookup(code, edition).code})
 
     def cover(self, boxes: BoxSet, edition: str | None) -> Cover:
         """Concepts inside a set of tumours by the loaded map, and those that overlap it."""
