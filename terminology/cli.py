@@ -237,7 +237,7 @@ def _reading(file: str) -> Iterator[IO[str]]:
 @contextmanager
 def _writing(output: Path | None) -> Iterator[IO[str]]:
     if output is None:
-        text = TextIOWrapper(click.get_binary_stream("stdout"), encoding="utf-8", errors="surrogateescape", newline="")
+        text = TextIOWrapper(click.open_file("-", "wb"), encoding="utf-8", errors="surrogateescape", newline="")
         yield text
         text.flush()
         text.detach()
