@@ -1,0 +1,131 @@
+"""Token search values to diagnosis terms and coded values (R4 search.html section 3.1.1.5.10).
+
+A token names its system by URL. What a code means, and whether it exists, is the terminology's business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from gateway.doors.fhir.definitions import CodeSystemUrl, code_system_of_url, code_systems
+from gateway.doors.fhir.grammar import Token, token
+from gateway.errors import BadQuestion, Unsupported
+from gateway.model.query import DiagnosisIn, Expr, Not, OneOf, Term
+from terminology import TerminologyError, parse_topography
+
+GENDER_SYSTEM = "http://hl7.org/fhir/administrative-gender"
+GENDERS = {
+    "male": frozenset({"male"}),
+    "female": frozenset({"female"}),
+    "other": frozenset({"other"}),
+    "unknown": frozenset({"unknown", "not-collected"}),
+}
+
+_SEER_NUMBER = re.compile(r"\d{3}", re.ASCII)
+
+
+def diagnosis(values: Sequence[str], parameter: str) -> Expr:
+    """Tumours that one of the codes means."""
+    return DiagnosisIn("diagnosis", tuple(_term(value, parameter) for value in values))
+
+
+def not_diagnosis(values: Sequence[str], parameter: str) -> Expr:
+    """Tumours that none of the codes means (`:not`)."""
+    return Not(diagnosis(values, parameter))
+
+
+def diagnosis_below(values: Sequence[str], parameter: str) -> Expr:
+    """Tumours that one of the codes or a code below it means (`:below`).
+
+    A code means everything it covers in any case; what `:below` adds is a refusal where the hierarchy of the
+    system is not known.
+    """
+    for value in values:
+        system = system_of(token(value), parameter)
+        if not system.hierarchy:
+            known = ", ".join(item.url for item in code_systems() if item.hierarchy)
+            raise Unsupported(f"no hierarchy is held for {system.url}", where=parameter, expected=f"a code of {known}")
+    return diagnosis(values, parameter)
+
+
+def topography(values: Sequence[str], parameter: str) -> Expr:
+    """Tumours of one of the primary sites."""
+    return DiagnosisIn("topography", tuple(_site(value, parameter) for value in values))
+
+
+def not_topography(values: Sequence[str], parameter: str) -> Expr:
+    """Tumours of none of the primary sites (`:not`)."""
+    return Not(topography(values, parameter))
+
+
+def sex(values: Sequence[str], parameter: str) -> Expr:
+    """Sex of the patient as one of the codes of administrative-gender."""
+    return OneOf("sex", frozenset().union(*(_gender(value, parameter) for value in values)))
+
+
+def not_sex(values: Sequence[str], parameter: str) -> Expr:
+    """Sex of the patient as none of the codes (`:not`)."""
+    return Not(sex(values, parameter))
+
+
+def system_of(found: Token, parameter: str) -> CodeSystemUrl:
+    """Code system of a token.
+
+    Raises
+    ------
+    BadQuestion
+        No system is named, or one that this door does not know.
+    """
+    urls = ", ".join(system.url for system in code_systems())
+    if not found.system:
+        raise BadQuestion(
+            f"code {found.code!r} has no system, and codes of different systems look alike",
+            where=parameter,
+            expected=f"system|code with one of {urls}",
+        )
+    system = code_system_of_url().get(found.system)
+    if system is None:
+        raise BadQuestion(f"unknown code system {found.system!r}", where=parameter, expected=f"one of {urls}")
+    return system
+
+
+def term(system: CodeSystemUrl, code: str, edition: str | None = None) -> Term:
+    """Term of the question grammar; three digits under the URL of ICCC-3 are SEER's numbers of its groups."""
+    prefix = "SEER" if system.prefix == "ICCC3" and _SEER_NUMBER.fullmatch(code) else system.prefix
+    return Term(prefix, code, edition)
+
+
+def _term(value: str, parameter: str) -> Term:
+    found = token(value)
+    system = system_of(found, parameter)
+    if not found.code.strip():
+        raise Unsupported(
+            f"every code of {system.url} is not a search",
+            where=parameter,
+            expected=f"a code, or {parameter.partition(':')[0]}:in={system.url}?fhir_vs",
+        )
+    return term(system, found.code)
+
+
+def _site(value: str, parameter: str) -> Term:
+    found = _term(value, parameter)
+    expected = "an ICD-O-3 topography such as C74.9 or a category such as C74"
+    if found.system != "ICDO3":
+        raise Unsupported("primary sites are searched by ICD-O-3 topography", where=parameter, expected=expected)
+    try:
+        parse_topography(found.code)
+    except TerminologyError as error:
+        raise BadQuestion(error.message, where=parameter, expected=expected) from error
+    return found
+
+
+def _gender(value: str, parameter: str) -> frozenset[str]:
+    found = token(value)
+    if found.system in {None, GENDER_SYSTEM} and found.code in GENDERS:
+        return GENDERS[found.code]
+    raise BadQuestion(
+        f"{found.code!r} is no code of {GENDER_SYSTEM}" if found.system in {None, GENDER_SYSTEM} else "unknown system",
+        where=parameter,
+        expected=f"one of {', '.join(GENDERS)}, with or without {GENDER_SYSTEM}|",
+    )

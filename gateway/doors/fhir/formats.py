@@ -1,0 +1,89 @@
+"""Content negotiation and bytes (R4 http.html section 3.1.0.1.9): `_format` wins over Accept, JSON is the default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import orjson
+from starlette.exceptions import HTTPException
+
+from gateway.doors.fhir.definitions import Resource
+from gateway.doors.fhir.xml import to_xml
+
+FHIR_VERSIONS = frozenset({"4.0", "4.0.1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A representation of resources."""
+
+    name: str
+    media_type: str
+    write: Callable[[Resource], bytes]
+
+
+def _pretty(resource: Resource) -> bytes:
+    return orjson.dumps(resource, option=orjson.OPT_INDENT_2)
+
+
+JSON = Format("json", "application/fhir+json; charset=utf-8", orjson.dumps)
+PRETTY_JSON = Format("pretty", JSON.media_type, _pretty)
+XML = Format("xml", "application/fhir+xml; charset=utf-8", to_xml)
+
+FORMATS: Mapping[str, Format] = {
+    "json": JSON,
+    "application/json": JSON,
+    "application/fhir+json": JSON,
+    "text/json": JSON,
+    "xml": XML,
+    "application/xml": XML,
+    "application/fhir+xml": XML,
+    "text/xml": XML,
+    "*/*": JSON,
+    "application/*": JSON,
+}
+
+
+def negotiate(asked: str | None, accept: str | None) -> Format:
+    """Format of the answer.
+
+    Parameters
+    ----------
+    asked
+        Value of `_format`; a blank in it is a plus sign that was not escaped.
+    accept
+        Value of the Accept header.
+
+    Raises
+    ------
+    HTTPException
+        406: nothing that was asked for can be had.
+    """
+    if asked is not None:
+        return _known([asked.replace(" ", "+") if "/" in asked.partition(";")[0] else asked], "_format")
+    ranges = [part for part in (accept or "*/*").split(",") if part.strip()]
+    ordered = sorted(ranges, key=_quality, reverse=True)
+    return _known([part for part in ordered if _quality(part) > 0], "Accept")
+
+
+def _known(candidates: list[str], where: str) -> Format:
+    for candidate in candidates:
+        media_type, *parameters = (piece.strip().lower() for piece in candidate.split(";"))
+        versions = {piece.partition("=")[2] for piece in parameters if piece.startswith("fhirversion=")}
+        if media_type in FORMATS and versions <= FHIR_VERSIONS:
+            return FORMATS[media_type]
+    raise HTTPException(
+        406, f"{where}: no such format; expected application/fhir+json or application/fhir+xml, FHIR 4.0"
+    )
+
+
+def _quality(media_range: str) -> float:
+    for piece in media_range.split(";")[1:]:
+        name, _, value = piece.strip().partition("=")
+        if name == "q":
+            try:
+                return min(max(float(value), 0.0), 1.0)
+            except ValueError:
+                return 0.0
+    return 1.0

@@ -1,0 +1,1 @@
+"""One interaction a file: what is asked -> Reply."""

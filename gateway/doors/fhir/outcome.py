@@ -1,0 +1,87 @@
+"""OperationOutcome for everything that is not a plain 2xx (R4 operationoutcome.html).
+
+Each error category of gateway.errors is mapped once to a status and an issue type. A message names the parameter
+or location and what was expected; it never holds a stack, a path or a value of a patient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.doors.fhir.definitions import Resource
+from gateway.errors import IccdError, UnknownTerm
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """HTTP status and FHIR issue type of an error category."""
+
+    status: int
+    code: str
+
+
+KINDS: Mapping[str, Kind] = {
+    "incorrect": Kind(400, "invalid"),
+    "unsupported": Kind(400, "not-supported"),
+    "too-costly": Kind(422, "too-costly"),
+    "not-found": Kind(404, "not-found"),
+    "expired": Kind(410, "processing"),
+    "forbidden": Kind(403, "forbidden"),
+    "unavailable": Kind(503, "transient"),
+    "source": Kind(503, "incomplete"),
+    "settings": Kind(500, "exception"),
+    "fault": Kind(500, "exception"),
+}
+ISSUE_OF_STATUS: Mapping[int, str] = {
+    400: "invalid",
+    404: "not-found",
+    405: "not-supported",
+    406: "not-supported",
+    413: "too-long",
+    415: "not-supported",
+    500: "exception",
+}
+WORDS_OF_STATUS: Mapping[str, str] = {
+    "Not Found": "there is nothing at this path; metadata lists the resource types and interactions that are served",
+    "Method Not Allowed": "this path does not take this method; metadata lists the interactions that are served",
+}
+
+
+def issue(
+    severity: str,
+    code: str,
+    text: str,
+    *,
+    diagnostics: str | None = None,
+    parameter: str | None = None,
+    extension: list[Resource] | None = None,
+    details: Resource | None = None,
+) -> Resource:
+    """One issue; `parameter` is a request parameter or header and becomes `location` http.NAME."""
+    element: Resource = {"extension": extension} if extension else {}
+    element |= {"severity": severity, "code": code, "details": {**(details or {}), "text": text}}
+    if diagnostics:
+        element["diagnostics"] = diagnostics
+    if parameter:
+        element["location"] = [f"http.{parameter}"]
+    return element
+
+
+def outcome(issues: list[Resource]) -> Resource:
+    """OperationOutcome of issues, at least one."""
+    return {"resourceType": "OperationOutcome", "issue": issues}
+
+
+def of_error(error: IccdError) -> tuple[int, Resource]:
+    """Status and OperationOutcome of one of our errors."""
+    kind = KINDS[error.category]
+    code = "code-invalid" if isinstance(error, UnknownTerm) else kind.code
+    text = f"{error.where}: {error.message}" if error.where else error.message
+    expected = f"expected {error.expected}" if error.expected else None
+    return kind.status, outcome([issue("error", code, text, diagnostics=expected, parameter=error.where)])
+
+
+def of_status(status: int, text: str) -> Resource:
+    """OperationOutcome of an HTTP error; the framework's own one-word details are said in full."""
+    return outcome([issue("error", ISSUE_OF_STATUS.get(status, "processing"), WORDS_OF_STATUS.get(text, text))])

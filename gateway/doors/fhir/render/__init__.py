@@ -1,0 +1,1 @@
+"""ReleasedAnswer -> FHIR resources as plain dicts, elements in the order of the specification."""

@@ -1,0 +1,188 @@
+"""Search set of a released answer (R4 bundle.html, search.html section 3.1.1.3).
+
+The total is there only when it is exact; otherwise its place holds the bounds in our extension. Every source that
+did not answer, answered in part, withheld or could only bound its answer is named in an entry of mode `outcome`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from gateway.disclosure.released import ReleasedAnswer, ReleasedCount, ReleasedSource
+from gateway.doors.fhir.definitions import Resource, guide
+from gateway.doors.fhir.outcome import issue, outcome
+from gateway.doors.fhir.parse import CURSOR, Search
+from gateway.doors.fhir.render.elements import REASONS, absent
+from gateway.model.capability import Granularity
+from gateway.model.values import Absent, Precision
+
+
+@dataclass(frozen=True, slots=True)
+class StatusIssue:
+    """How the status of a source is said as an issue."""
+
+    severity: str
+    code: str
+    words: str
+
+
+STATUS_ISSUES: Mapping[str, StatusIssue] = {
+    "partial": StatusIssue("warning", "incomplete", "answered in part"),
+    "unsupported": StatusIssue("warning", "not-supported", "cannot answer this question"),
+    "withheld": StatusIssue("warning", "suppressed", "withholds its answer"),
+    "timeout": StatusIssue("warning", "timeout", "did not answer in time"),
+    "error": StatusIssue("warning", "incomplete", "could not be asked"),
+}
+COUNT_ISSUES: Mapping[Precision, StatusIssue] = {
+    Precision.BOUNDED: StatusIssue("warning", "incomplete", "could only bound its count"),
+    Precision.ROUNDED: StatusIssue("information", "suppressed", "rounds its count"),
+    Precision.SUPPRESSED: StatusIssue("warning", "suppressed", "withholds its count"),
+}
+ANSWERED = frozenset({"ok", "partial"})
+IDS_NOT_LINKED = "_id was applied and left out of the links, because the search came by POST"
+
+_SAFE = ":/,().*_-~"
+NO_RECORDS = StatusIssue("information", "suppressed", "releases no records here")
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How many resources match in all: a released count, or the number of records that were asked for by id."""
+
+    low: int
+    high: int | None
+    precision: Precision
+
+    @classmethod
+    def of(cls, count: ReleasedCount) -> Total:
+        """Total of a released count."""
+        return cls(count.low, count.high, count.precision)
+
+
+def search_set(
+    search: Search,
+    answer: ReleasedAnswer,
+    total: Total,
+    entries: Sequence[Any],
+    next_cursor: str | None,
+    base: str,
+    *,
+    posted: bool,
+) -> Resource:
+    """Bundle of one page.
+
+    Parameters
+    ----------
+    total
+        Count of all matches.
+    entries
+        Matches as entries, ready to be written.
+    next_cursor
+        Token of the next page, None on the last.
+    posted
+        Whether the parameters came by POST; ids then stay out of the links.
+    """
+    issues = issues_of(search, answer, posted=posted)
+    outcomes = [{"resource": outcome(issues), "search": {"mode": "outcome"}}] if issues else []
+    bundle: Resource = {
+        "resourceType": "Bundle",
+        "meta": {"lastUpdated": answer.asked_at},
+        "type": "searchset",
+        **(total_element(total) if search.controls.total else {}),
+        "link": _links(search, next_cursor, base, posted=posted),
+    }
+    everything = [*entries, *outcomes]
+    return {**bundle, "entry": everything} if everything else bundle
+
+
+def entry(resource: Any, base: str, resource_type: str, resource_id: str) -> Resource:
+    """Entry of one match."""
+    return {"fullUrl": f"{base}/{resource_type}/{resource_id}", "resource": resource, "search": {"mode": "match"}}
+
+
+def total_element(count: Total) -> Resource:
+    """Bundle.total if it is exact, else our bounds in its place."""
+    if count.precision is Precision.EXACT:
+        return {"total": count.low}
+    reason = Absent.WITHHELD if count.precision is Precision.SUPPRESSED else Absent.UNKNOWN
+    bounds = {"extension": _bounds(count), "url": guide().extension("count-bounds")}
+    return {"_total": {"extension": [bounds, *absent(REASONS[reason])["extension"]]}}
+
+
+def issues_of(search: Search, answer: ReleasedAnswer, *, posted: bool) -> list[Resource]:
+    """Everything that a reader of this page must know beside its entries."""
+    ignored = [
+        issue("warning", "not-supported", f"{item.name} was ignored: {item.reason}", parameter=item.name)
+        for item in search.ignored
+    ]
+    sources = [found for source in answer.sources for found in source_issues(source, search)]
+    unlinked = (IDS_NOT_LINKED,) if posted and search.ids is not None else ()
+    notes = [issue("information", "informational", note) for note in (*search.notes, *unlinked, *answer.notes)]
+    return [*ignored, *sources, *notes]
+
+
+def source_issues(source: ReleasedSource, search: Search) -> list[Resource]:
+    """Issues of one source: its status, its count, whether it gives records.
+
+    Its count is of the filters alone, so a search by id does not show it.
+    """
+    total = source.total if search.ids is None else None
+    said = [STATUS_ISSUES[source.status]] if source.status in STATUS_ISSUES else []
+    if total and total.precision in COUNT_ISSUES and not said:
+        said.append(COUNT_ISSUES[total.precision])
+    if search.wants_records and source.granularity < Granularity.RECORD and source.status in ANSWERED:
+        said.append(NO_RECORDS)
+    return [_source_issue(source, total, kind) for kind in said]
+
+
+def _source_issue(source: ReleasedSource, total: ReleasedCount | None, kind: StatusIssue) -> Resource:
+    text = f"source {source.id} {kind.words}"
+    return issue(
+        kind.severity,
+        kind.code,
+        text,
+        diagnostics=f"{source.id}: {source.reason}" if source.reason else f"{source.id}: {source.status.value}",
+        extension=[_source_status(source, total)],
+        details={"coding": [{"system": guide().code_system("source-status"), "code": source.status.value}]},
+    )
+
+
+def _source_status(source: ReleasedSource, total: ReleasedCount | None) -> Resource:
+    parts: list[Resource] = [
+        {"url": "source", "valueString": source.id},
+        {"url": "status", "valueCode": source.status.value},
+        *(_bounds(total) if total else []),
+        *(
+            {
+                "url": "translation",
+                "valueString": f"{item.term} as {item.to or 'nothing'} ({item.equivalence}, {item.rows})",
+            }
+            for item in source.translation
+            if item.equivalence != "equal"
+        ),
+    ]
+    return {"extension": parts, "url": guide().extension("source-status")}
+
+
+def _bounds(count: Total | ReleasedCount) -> list[Resource]:
+    parts: list[Resource] = [{"url": "low", "valueUnsignedInt": count.low}]
+    if count.high is not None:
+        parts.append({"url": "high", "valueUnsignedInt": count.high})
+    return [*parts, {"url": "precision", "valueCode": count.precision.value}]
+
+
+def _links(search: Search, next_cursor: str | None, base: str, *, posted: bool) -> list[Resource]:
+    shown = [pair for pair in search.applied if not (posted and pair[0] == "_id")]
+    here = [*shown, *([(CURSOR, search.controls.cursor)] if search.controls.cursor else [])]
+    links = [{"relation": "self", "url": _url(base, search, here)}]
+    if next_cursor:
+        links.append({"relation": "next", "url": _url(base, search, [*shown, (CURSOR, next_cursor)])})
+    return links
+
+
+def _url(base: str, search: Search, pairs: Sequence[tuple[str, str]]) -> str:
+    text = "&".join(f"{quote(name, safe=':._-')}={quote(value, safe=_SAFE)}" for name, value in pairs)
+    return f"{base}/{search.resource.name}{'?' if text else ''}{text}"

@@ -1,0 +1,247 @@
+"""Condition of a released case: one primary tumour (mCODE 4.0.0 primary cancer condition where it fits).
+
+ICD-O-3 topography stands in bodySite, morphology in mCODE's extension; code carries the ICCC-3 groups, the
+morphology and ICD-10. What the source wrote is userSelected true, a group derived from it is false; where a group
+stands alone it is not told which. The incidence date is onset[x] with its true precision. The clinical status of a tumour is not a registry's knowledge and stays absent,
+which the category health-concern allows (constraint con-3). ICD-O terms are WHO's: codes go out without display.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import orjson
+
+from gateway.disclosure.released import ReleasedCase, ReleasedGroup
+from gateway.doors.fhir.definitions import Resource, guide, url_of_prefix
+from gateway.doors.fhir.render.elements import (
+    REASONS,
+    absent,
+    age_at_diagnosis,
+    coding,
+    concept,
+    estimated,
+    partial_date,
+    period,
+    primitive,
+)
+from gateway.model.dates import Age, DateInterval
+from gateway.model.fields import UNCLASSIFIED
+from gateway.model.values import Absent
+
+MCODE = "http://hl7.org/fhir/us/mcode/StructureDefinition"
+PROFILE = f"{MCODE}/mcode-primary-cancer-condition"
+HISTOLOGY = f"{MCODE}/mcode-histology-morphology-behavior"
+SHOWN_IN_FULL = "2017"
+"""Edition whose extended division is shown beside the group."""
+
+STATUS: Resource = {
+    "verificationStatus": concept(
+        [coding("http://terminology.hl7.org/CodeSystem/condition-ver-status", "confirmed")],
+    ),
+    "category": [
+        concept([coding("http://hl7.org/fhir/us/core/CodeSystem/condition-category", "health-concern")]),
+    ],
+}
+
+GroupName = Callable[[str, str], str | None]
+"""Code and edition of an ICCC-3 group -> its published name."""
+
+CACHED = 16384
+
+
+class ConditionRenderer:
+    """Conditions of one door.
+
+    Parameters
+    ----------
+    base
+        URL of the door.
+    group_name
+        Names of ICCC-3 groups.
+    """
+
+    def __init__(self, base: str, group_name: GroupName) -> None:
+        self._base = base
+        self._group_name = group_name
+        self._tumour = lru_cache(maxsize=CACHED)(self._tumour_fragments)
+
+    def resource(self, case: ReleasedCase) -> Resource:
+        """Condition as a dict."""
+        code = condition_code(
+            case.iccc, case.icd10, case.morphology, case.behaviour, case.icdo_edition, self._group_name
+        )
+        return {
+            "resourceType": "Condition",
+            "id": case.id,
+            "meta": self._meta(case.source, code),
+            "extension": [
+                histology(case.morphology, case.behaviour, case.icdo_edition),
+                age_at_diagnosis(case.age),
+                basis_of_diagnosis(case.basis),
+            ],
+            **STATUS,
+            "code": code,
+            "bodySite": [body_site(case.topography, case.laterality, case.icdo_edition)],
+            "subject": {"reference": f"Patient/{case.patient_id}"},
+            **onset(case.incidence),
+        }
+
+    def json(self, case: ReleasedCase) -> str:
+        """Condition as JSON: the text of `resource`, put together from cached fragments."""
+        meta, histology_text, diagnosis = self._tumour(
+            case.source,
+            case.iccc,
+            case.icd10,
+            case.topography,
+            case.morphology,
+            case.behaviour,
+            case.icdo_edition,
+            case.laterality,
+            case.basis,
+        )
+        return (
+            f'{{"resourceType":"Condition","id":"{case.id}",{meta},"extension":[{histology_text},{_age(case.age)},'
+            f'{diagnosis},"subject":{{"reference":"Patient/{case.patient_id}"}},{_onset(case.incidence)}}}'
+        )
+
+    def _meta(self, source: str, code: Resource) -> Resource:
+        meta: Resource = {"source": source_url(self._base, source)}
+        return {**meta, "profile": [PROFILE]} if "coding" in code else meta
+
+    def _tumour_fragments(
+        self,
+        source: str,
+        iccc: tuple[ReleasedGroup, ...],
+        icd10: str | None,
+        topography: str | Absent,
+        morphology: int | Absent,
+        behaviour: int | Absent,
+        icdo_edition: str | None,
+        laterality: str | Absent,
+        basis: str | Absent,
+    ) -> tuple[str, str, str]:
+        code = condition_code(iccc, icd10, morphology, behaviour, icdo_edition, self._group_name)
+        rest = {**STATUS, "code": code, "bodySite": [body_site(topography, laterality, icdo_edition)]}
+        return (
+            _members({"meta": self._meta(source, code)}),
+            _text(histology(morphology, behaviour, icdo_edition)),
+            f"{_text(basis_of_diagnosis(basis))}],{_members(rest)}",
+        )
+
+
+def source_url(base: str, source: str) -> str:
+    """URI of a registry, as meta.source."""
+    return f"{base}/Organization/{source}"
+
+
+def condition_code(
+    iccc: tuple[ReleasedGroup, ...],
+    icd10: str | None,
+    morphology: int | Absent,
+    behaviour: int | Absent,
+    icdo_edition: str | None,
+    group_name: GroupName,
+) -> Resource:
+    """Condition.code: ICCC-3 groups by edition, ICD-O-3 morphology, ICD-10, as far as they are known."""
+    urls = url_of_prefix()
+    derived = None if isinstance(morphology, Absent) else False
+    codings = [
+        coding(
+            urls["ICCC3"], code, version=group.edition, display=group_name(code, group.edition), recorded=derived
+        )
+        for group in iccc
+        for code in _codes(group)
+    ]
+    if not isinstance(morphology, Absent):
+        codings.append(
+            coding(urls["ICDO3"], _morphology_code(morphology, behaviour), version=icdo_edition, recorded=True)
+        )
+    if icd10:
+        codings.append(coding(urls["ICD10"], icd10, recorded=True))
+    unclassified = ", ".join(f"ICCC-3 {group.edition}" for group in iccc if group.group == UNCLASSIFIED)
+    text = {"text": f"in no group of {unclassified}"} if unclassified else {}
+    if codings:
+        return {**concept(codings), **text}
+    return {**absent(REASONS[morphology if isinstance(morphology, Absent) else Absent.UNKNOWN]), **text}
+
+
+def histology(morphology: int | Absent, behaviour: int | Absent, icdo_edition: str | None) -> Resource:
+    """Extension mcode-histology-morphology-behavior."""
+    if isinstance(morphology, Absent):
+        return {"url": HISTOLOGY, "valueCodeableConcept": absent(REASONS[morphology])}
+    code = _morphology_code(morphology, behaviour)
+    return {
+        "url": HISTOLOGY,
+        "valueCodeableConcept": concept([coding(url_of_prefix()["ICDO3"], code, version=icdo_edition)]),
+    }
+
+
+def body_site(topography: str | Absent, laterality: str | Absent, icdo_edition: str | None) -> Resource:
+    """Primary site, with its laterality where that is known."""
+    known: Resource = (
+        absent(REASONS[topography])
+        if isinstance(topography, Absent)
+        else concept([coding(url_of_prefix()["ICDO3"], topography, version=icdo_edition)])
+    )
+    if isinstance(laterality, Absent):
+        return known
+    side = {
+        "url": guide().extension("laterality"),
+        "valueCodeableConcept": concept([coding(guide().code_system("laterality"), laterality)]),
+    }
+    return {"extension": [side, *known.get("extension", [])], **{k: v for k, v in known.items() if k != "extension"}}
+
+
+def basis_of_diagnosis(basis: str | Absent) -> Resource:
+    """Our extension of the most valid basis of diagnosis."""
+    value = (
+        absent(REASONS[basis])
+        if isinstance(basis, Absent)
+        else concept([coding(guide().code_system("basis-of-diagnosis"), basis)])
+    )
+    return {"url": guide().extension("basis-of-diagnosis"), "valueCodeableConcept": value}
+
+
+def onset(incidence: DateInterval) -> Resource:
+    """Incidence date: dateTime of its precision, a Period where it is no calendar unit, or why it is absent."""
+    date = partial_date(incidence)
+    if date is not None:
+        return primitive("onsetDateTime", date, estimated(incidence))
+    span = period(incidence)
+    if span is not None:
+        return {"onsetPeriod": {**_with_extension(estimated(incidence)), **span}}
+    return primitive("onsetDateTime", None, absent(REASONS[Absent.UNKNOWN])["extension"])
+
+
+def _with_extension(extensions: list[Resource]) -> Resource:
+    return {"extension": extensions} if extensions else {}
+
+
+def _codes(group: ReleasedGroup) -> list[str]:
+    finest = group.extended if group.edition == SHOWN_IN_FULL else None
+    found = [group.group or group.main, finest]
+    return [code for code in found if code and code != UNCLASSIFIED]
+
+
+def _morphology_code(morphology: int, behaviour: int | Absent) -> str:
+    return f"{morphology}" if isinstance(behaviour, Absent) else f"{morphology}/{behaviour}"
+
+
+def _text(element: Resource) -> str:
+    return orjson.dumps(element).decode()
+
+
+def _members(element: Resource) -> str:
+    return _text(element)[1:-1]
+
+
+@lru_cache(maxsize=CACHED)
+def _age(age: Age) -> str:
+    return _text(age_at_diagnosis(age))
+
+
+@lru_cache(maxsize=CACHED)
+def _onset(incidence: DateInterval) -> str:
+    return _members(onset(incidence))

@@ -1,0 +1,99 @@
+"""Routes of the door, and the one place where an answer or an error becomes bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.doors.fhir.definitions import Resource
+from gateway.doors.fhir.door import Door, Reply, open_door
+from gateway.doors.fhir.formats import JSON, Format
+from gateway.doors.fhir.interactions.capabilities import capabilities
+from gateway.doors.fhir.interactions.conformance import CONFORMANCE_TYPES, read_definition
+from gateway.doors.fhir.interactions.read import read
+from gateway.doors.fhir.interactions.search import search
+from gateway.doors.fhir.outcome import of_error, of_status
+from gateway.doors.fhir.parameters import SEARCHABLE
+from gateway.doors.fhir.request import Asked, format_of, pairs_of, read_request
+from gateway.errors import BadQuestion, IccdError
+from gateway.federation.gateway import Gateway
+
+Interaction = Callable[[Door, Asked], Awaitable[Reply]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def create(gateway: Gateway) -> Starlette:
+    """FHIR door of a gateway, to be mounted at /fhir."""
+    door = open_door(gateway)
+    return Starlette(
+        routes=[
+            Route("/metadata", _endpoint(door, capabilities), methods=["GET"]),
+            *(route for name in SEARCHABLE for route in _record_routes(door, name)),
+            *(
+                Route(f"/{name}/{{id}}", _endpoint(door, read_definition, name), methods=["GET"])
+                for name in CONFORMANCE_TYPES
+            ),
+        ],
+        exception_handlers={
+            IccdError: _on_error,
+            HTTPException: _on_http_error,
+            Exception: _on_fault,
+        },
+    )
+
+
+def _record_routes(door: Door, name: str) -> list[Route]:
+    return [
+        Route(f"/{name}", _endpoint(door, search, name), methods=["GET"]),
+        Route(f"/{name}/_search", _endpoint(door, search, name), methods=["POST"]),
+        Route(f"/{name}/{{id}}", _endpoint(door, read, name), methods=["GET"]),
+    ]
+
+
+def _endpoint(door: Door, interaction: Interaction, resource: str = "") -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        asked = await read_request(request, resource)
+        reply = await interaction(door, asked)
+        return _respond(request, reply.resource, asked.format, reply.status, reply.headers)
+
+    return endpoint
+
+
+def _respond(
+    request: Request, resource: Resource, written: Format, status: int, headers: dict[str, str] | None = None
+) -> Response:
+    body = written.write(resource)
+    response = Response(body, status, headers, media_type=written.media_type)
+    if request.method == "HEAD":
+        response.body = b""
+    return response
+
+
+def _asked_format(request: Request) -> Format:
+    try:
+        return format_of(request, pairs_of(request.scope["query_string"]))
+    except (HTTPException, BadQuestion):
+        return JSON
+
+
+async def _on_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, IccdError):
+        raise error
+    status, resource = of_error(error)
+    return _respond(request, resource, _asked_format(request), status)
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    resource = of_status(error.status_code, error.detail)
+    return _respond(request, resource, _asked_format(request), error.status_code, dict(error.headers or {}))
+
+
+async def _on_fault(request: Request, _: Exception) -> Response:
+    return _respond(request, of_status(500, "the gateway could not answer this request"), _asked_format(request), 500)
