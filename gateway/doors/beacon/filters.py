@@ -43,7 +43,9 @@ KEYS = frozenset({"id", "operator", "value", "scope", "scopes", "includeDescenda
 OPERATORS = {"=": "=", "!": "!", "!=": "!", "<": "<", ">": ">", "<=": "<=", ">=": ">="}
 EXPECTED_OPERATOR = "one of =, !, <, >, <=, >="
 
-_PROGENETIX = re.compile(r"(?:pgx:)?(icdom-\d{4,5}|icdot-c\d\d(?:\.\d)?)", re.ASCII | re.IGNORECASE)
+_PROGENETIX = re.compile(
+    r"(?:pgx:)?(?:icdom-(?P<morphology>\d{4,5})|icdot-(?P<topography>c\d\d(?:\.\d)?))", re.ASCII | re.IGNORECASE
+)
 _CURIE = re.compile(r"(?P<prefix>[A-Za-z]\w*)(?:\|(?P<edition>\w+))?:(?P<code>.+)", re.ASCII)
 _COMPARISON = re.compile(r"(?P<id>[A-Za-z][\w.]*)(?P<operator><=|>=|!=|=|!|<|>)(?P<value>.*)", re.ASCII)
 
@@ -146,8 +148,9 @@ def _ontology(item: Mapping[str, object], ids: Sequence[str], where: str) -> Exp
 
 
 def _term(text: str, where: str, *, descendants: bool) -> DiagnosisIn | OneOf:
-    if _PROGENETIX.fullmatch(text):
-        return _icdo(text, where, descendants=descendants)
+    progenetix = _PROGENETIX.fullmatch(text)
+    if progenetix:
+        return _icdo(progenetix["morphology"] or progenetix["topography"], where, descendants=descendants)
     found = _CURIE.fullmatch(text)
     system = SYSTEMS.get(found["prefix"].lower()) if found else None
     if found is None or system is None:
@@ -245,11 +248,11 @@ def any_of(conditions: Sequence[Expr]) -> Expr:
     return items[0] if len(items) == 1 else Or(items)
 
 
-def _bounds(field: str, operator: str, number: int, where: str, unit: str) -> Between:
+def _bounds(field: str, operator: str, number: int, where: str, unit: str, least: int | None = None) -> Between:
     low, high = {
         "=": (number, number),
-        "<": (None, number - 1),
-        "<=": (None, number),
+        "<": (least, number - 1),
+        "<=": (least, number),
         ">": (number + 1, None),
         ">=": (number, None),
     }[operator]
@@ -260,7 +263,7 @@ def _bounds(field: str, operator: str, number: int, where: str, unit: str) -> Be
 
 def _age(operator: str, value: str, where: str) -> Expr:
     age = parse_age(value, where)
-    return _bounds(age.field, operator, age.number, where, value)
+    return _bounds(age.field, operator, age.number, where, value, least=0)
 
 
 def _year(operator: str, value: str, where: str) -> Expr:

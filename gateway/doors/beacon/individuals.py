@@ -16,6 +16,7 @@ from gateway.disclosure.released import ReleasedCase, ReleasedGroup
 from gateway.doors.beacon.filters import SEXES
 from gateway.doors.beacon.terms import SEX_LABELS
 from gateway.model.dates import Age, DateInterval
+from gateway.model.fields import UNCLASSIFIED
 from gateway.model.values import Absent
 from terminology import Equivalence, Terminology, TerminologyError
 
@@ -82,17 +83,23 @@ def icdo3(case: ReleasedCase) -> str | None:
 
 
 def _disease_code(case: ReleasedCase, terminology: Terminology) -> Json:
-    if not isinstance(case.morphology, Absent) and not isinstance(case.behaviour, Absent):
+    if isinstance(case.morphology, Absent):
+        return _coarse_code(case)
+    if not isinstance(case.behaviour, Absent):
         concept = _equal_concept(f"{case.morphology:04d}/{case.behaviour}", terminology)
         if concept:
             return dict(concept)
-    code = icdo3(case)
-    if code:
-        return {"id": f"ICDO3:{code}"}
+    return {"id": f"ICDO3:{icdo3(case)}"}
+
+
+def _coarse_code(case: ReleasedCase) -> Json:
+    """Disease code of a tumour without morphology: ICD-10, else the ICCC-3 group, else the site."""
     if case.icd10:
         return {"id": f"ICD10:{case.icd10}"}
-    group = next((group for group in case.iccc if group.group or group.main), None)
-    return {"id": f"ICCC3:{group.group or group.main}"} if group else dict(NOT_AVAILABLE)
+    groups = [group for group in case.iccc if group.main not in {None, UNCLASSIFIED}]
+    if groups:
+        return {"id": f"ICCC3:{groups[0].group or groups[0].main}"}
+    return dict(NOT_AVAILABLE) if isinstance(case.topography, Absent) else {"id": f"ICDO3:{case.topography}"}
 
 
 @lru_cache(maxsize=4096)

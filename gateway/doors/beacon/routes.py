@@ -71,7 +71,7 @@ def create(gateway: Gateway) -> Starlette:
         found = describe.datasets(gateway.capabilities(), gateway.broken)
         return _json(describe.datasets_body(beacon, asked, [item for item in found if item["id"] == name], 1))
 
-    return Starlette(
+    application = Starlette(
         routes=[
             Route("/", _constant(describe.info_body(beacon))),
             Route("/info", _constant(describe.info_body(beacon))),
@@ -89,6 +89,8 @@ def create(gateway: Gateway) -> Starlette:
         ],
         exception_handlers=error_handlers(beacon),
     )
+    application.router.redirect_slashes = False
+    return application
 
 
 def _constant(body: bytes) -> Endpoint:
