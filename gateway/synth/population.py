@@ -212,7 +212,8 @@ class Picks:
 
     def draw(self, keys: npt.NDArray[np.integer], uniform: Floats) -> Ints:
         """Position for each key."""
-        return (uniform[:, None] >= self._edges[keys]).sum(axis=1)
+        position: Ints = (uniform[:, None] >= self._edges[keys]).sum(axis=1)
+        return position
 
 
 def _tumour_traits(tumours: Tumours) -> tuple[Ints, Ints]:
@@ -231,7 +232,9 @@ def _days(year: int, month: int, day: int) -> int:
 
 
 def _first_day(year: Ints, month: Ints | int) -> Ints:
-    return ((year - 1970) * 12 + month - 1).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
+    days: Ints = months.astype("datetime64[D]").astype(np.int64)
+    return days
 
 
 def _parts(days: Ints) -> tuple[Ints, Ints, Ints]:
@@ -260,4 +263,5 @@ def _birth(incidence: Ints, age: Ints, uniform: Floats) -> Ints:
 def _later(plan: Plan, birth: Ints, earlier: Ints, uniform: Floats) -> Ints:
     """Incidence of a further primary: before the twentieth birthday and within the years of the registry."""
     end = np.minimum(_years_before(birth, np.full(len(birth), -20)) - 1, _days(plan.years[1], 12, 31))
-    return earlier + (uniform * (end - earlier + 1)).astype(np.int64)
+    later: Ints = earlier + (uniform * (end - earlier + 1)).astype(np.int64)
+    return later

@@ -22,6 +22,9 @@ _GZIP_LEVEL = 1
 Render = Callable[[Path, Path, Progress], list[Path]]
 """Truth table and target (a path without suffix) -> the files that were written, the one to load first."""
 
+RENDERED_ROWS = "(SELECT t.*, copy FROM truth t, unnest(if(t.dirt = 'duplicate', [1, 2], [1])) AS c(copy))"
+"""The truth with a second row for each record that is there twice."""
+
 LAST_OF_PATIENT = 'lead(patient) OVER (ORDER BY "case") IS DISTINCT FROM patient'
 
 
@@ -31,6 +34,12 @@ def truth_connection(truth: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute(f"CREATE VIEW truth AS FROM read_parquet({quoted(str(truth))})")
         yield connection
+
+
+def cases_of(connection: duckdb.DuckDBPyConnection) -> int:
+    """Number of cases in the truth."""
+    (cases,) = cast("tuple[int]", connection.execute("SELECT count(*) FROM truth").fetchone())
+    return cases
 
 
 def quoted(text: str) -> str:
@@ -63,8 +72,27 @@ def write_rendered(
         output.write(tail.encode())
 
 
+def write_delimited(
+    connection: duckdb.DuckDBPyConnection,
+    target: Path,
+    columns: Mapping[str, str],
+    delimiter: str,
+    progress: Progress,
+    *,
+    relation: str = RENDERED_ROWS,
+) -> None:
+    """Write a delimited file with a header line: SQL of each column by its name; quotes only where they must be."""
+    listed = ", ".join(f'{sql} AS "{name}"' for name, sql in columns.items())
+    connection.execute(
+        f'COPY (SELECT {listed} FROM {relation} ORDER BY "case") TO {quoted(str(target))} '
+        f"(FORMAT csv, DELIMITER {quoted(delimiter)}, HEADER true)"
+    )
+    if relation == RENDERED_ROWS:
+        progress(cases_of(connection))
+
+
 def _texts(connection: duckdb.DuckDBPyConnection, text_of_case: str, relation: str) -> Iterator[tuple[str, int]]:
-    (cases,) = cast("tuple[int]", connection.execute("SELECT count(*) FROM truth").fetchone())
+    cases = cases_of(connection)
     for first in range(0, cases, RANGE_CASES):
         rows = connection.execute(
             f'SELECT {text_of_case} FROM (FROM {relation} WHERE "case" BETWEEN ? AND ?) ORDER BY "case"',

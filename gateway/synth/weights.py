@@ -128,7 +128,8 @@ def load_cells(countries: Sequence[str], years: tuple[int, int]) -> Cells:
             place = COUNTRIES.index(row["country"]), int(row["year"]), SEXES.index(row["sex"])
             columns.extend((*place, age, number) for age in range(AGES))
             weights.extend(_trend(int(row["year"])) * expected)
-    return Cells(*np.array(columns).T, Pick.of([(0, range(len(weights)), weights)]))
+    country, year, sex, age, main_group = np.array(columns).T
+    return Cells(country, year, sex, age, main_group, Pick.of([(0, range(len(weights)), weights)]))
 
 
 def expected_cases(countries: Sequence[str], years: tuple[int, int]) -> float:
@@ -146,7 +147,7 @@ def expected_cases(countries: Sequence[str], years: tuple[int, int]) -> float:
 @lru_cache(maxsize=1)
 def load_tumours() -> Tumours:
     """All tumours with the choices among them."""
-    rows = [(row, *site.split(":")) for row in table("tumours") for site in _sites(row)]
+    rows = [(row, *site) for row in table("tumours") for site in _sites(row)]
     schemes = sorted({row["scheme"] for row in table("stages")})
     stages = table("stages")
     return Tumours(
@@ -187,23 +188,25 @@ def _trend(year: int) -> float:
 
 def _band_shares(weights: list[float]) -> Floats:
     bands = np.array(weights).reshape(len(BANDS), 5)
-    return (bands / bands.mean(axis=1, keepdims=True)).reshape(AGES)
+    shares: Floats = (bands / bands.mean(axis=1, keepdims=True)).reshape(AGES)
+    return shares
 
 
-def _sites(row: dict[str, str]) -> list[str]:
-    return [site if ":" in site else f"{site}:100" for site in row["sites"].split(",")]
+def _sites(row: dict[str, str]) -> list[tuple[str, float]]:
+    pairs = [site.partition(":") for site in row["sites"].split(",")]
+    return [(site, float(share or 100)) for site, _, share in pairs]
 
 
 def _tumour_choices(
-    rows: list[tuple[dict[str, str], str, str]],
+    rows: list[tuple[dict[str, str], str, float]],
 ) -> Iterable[tuple[int, Sequence[int], Sequence[float]]]:
-    site_totals = [sum(float(site.split(":")[1]) for site in _sites(row)) for row, _, _ in rows]
+    site_totals = [sum(share for _, share in _sites(row)) for row, _, _ in rows]
     for main_number, main in enumerate(MAINS):
         for band_number, band in enumerate(BANDS):
             for sex_number, sex in enumerate(SEXES):
                 key = (main_number * len(BANDS) + band_number) * len(SEXES) + sex_number
                 weights = [
-                    float(row[f"w{band}"]) * float(share) / total
+                    float(row[f"w{band}"]) * share / total
                     if row["group"].split("(")[0] == main and row["sex"] in (sex, "both")
                     else 0.0
                     for (row, _, share), total in zip(rows, site_totals, strict=True)

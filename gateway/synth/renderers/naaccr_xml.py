@@ -5,7 +5,6 @@ About 60 items a tumour, so that size and reading speed are those of an incidenc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +43,7 @@ VERSIONS = {
     25: Version("250", "1.8", date_flags=False, paediatric_stage=True),
 }
 
-_FILLERS: tuple[Mapping[str, str], ...] = (
+_FILLERS = (
     {"maritalStatusAtDx": "1", "primaryPayerAtDx": "20", "rxSummSurgPrimSite": "00", "rxSummChemo": "03"},
     {"maritalStatusAtDx": "1", "primaryPayerAtDx": "60", "rxSummSurgPrimSite": "30", "rxSummChemo": "03"},
     {"maritalStatusAtDx": "9", "primaryPayerAtDx": "31", "rxSummSurgPrimSite": "50", "rxSummChemo": "00"},

@@ -31,7 +31,8 @@ ICDO_VERSION = "32"
 MORPHOLOGY = "if(dirt = 'invalid-code', '9999', morphology::VARCHAR) || '/' || behaviour::VARCHAR"
 """NULL where behaviour or morphology is unknown."""
 
-PLACE = f"'{REGISTER}' || lpad((abs(hash(patient)) % 1000)::VARCHAR, 3, '0')"
+GRADE = mapped("grade", GRADING, "'U'")
+PLACE = f"'{REGISTER}' || lpad((patient::INTEGER % 1000)::VARCHAR, 3, '0')"
 
 
 def rki_date(column: str) -> str:
@@ -134,7 +135,7 @@ def _histology() -> str:
         "~" + MORPHOLOGY,
         f"</Code>\n                <Version>{ICDO_VERSION}</Version>\n              </Morphologie_ICD_O>\n"
         "              <Grading>",
-        "~" + mapped("grade", GRADING, "'U'"),
+        "~" + GRADE,
         "</Grading>\n            </Histologie>\n",
     )
     return f"if({MORPHOLOGY} IS NULL, '', concat({pieces}))"
