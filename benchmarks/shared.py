@@ -1,0 +1,120 @@
+"""What benchmarks share: one line a ratio, and load on a server of this machine with bounded counts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+READY_SECONDS = 60
+
+
+def line(what: str, found: float, goal: str, *, met: bool) -> None:
+    """One result: what was compared, the ratio, the goal, and whether it is met."""
+    print(f"{what:70} {found:8.2f}   goal {goal:12} {'met' if met else 'MISSED'}", flush=True)
+
+
+def at_least(what: str, found: float, goal: float) -> None:
+    """A ratio that should be at least so much."""
+    line(what, found, f">= {goal:g}", met=found >= goal)
+
+
+def at_most(what: str, found: float, goal: float) -> None:
+    """A ratio that should be at most so much."""
+    line(what, found, f"<= {goal:g}", met=found <= goal)
+
+
+@contextmanager
+def server(arguments: Sequence[str], port: int, ready_path: str, cwd: Path | None = None) -> Iterator[None]:
+    """A server process on the loopback interface until the block ends."""
+    process = subprocess.Popen(
+        arguments, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        _wait(port, ready_path, process)
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=20)
+
+
+def requests_per_second(port: int, paths: Sequence[str], *, seconds: float = 3.0, clients: int = 4) -> float:
+    """Requests per second of a few keep-alive clients in a process of their own; every answer must be 200."""
+    code = "from benchmarks.shared import _load; import sys, json; print(_load(*json.loads(sys.argv[1])))"
+    import json
+
+    argument = json.dumps([port, list(paths), seconds, clients])
+    found = subprocess.run([sys.executable, "-c", code, argument], capture_output=True, text=True, check=True)
+    return float(found.stdout)
+
+
+def free_port() -> int:
+    """A port that nobody uses now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def _load(port: int, paths: list[str], seconds: float, clients: int) -> float:
+    done = [0] * clients
+    end = time.perf_counter() + seconds
+
+    def run(which: int) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            requests = [f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode() for path in paths]
+            number = which
+            while time.perf_counter() < end:
+                connection.sendall(requests[number % len(requests)])
+                _read_answer(connection, paths[number % len(paths)])
+                number += clients
+                done[which] += 1
+
+    threads = [threading.Thread(target=run, args=(which,)) for which in range(clients)]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(done) / (time.perf_counter() - started)
+
+
+def _read_answer(connection: socket.socket, path: str) -> None:
+    data = connection.recv(65536)
+    while b"\r\n\r\n" not in data:
+        data += connection.recv(65536)
+    head, _, body = data.partition(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 200"):
+        raise RuntimeError(f"{path}: {head[:60]!r}")
+    lowered = head.lower()
+    if b"transfer-encoding: chunked" in lowered:
+        while not body.endswith(b"0\r\n\r\n"):
+            body += connection.recv(65536)
+        return
+    length = int(lowered.split(b"content-length:")[1].split(b"\r\n")[0])
+    while len(body) < length:
+        body += connection.recv(65536)
+
+
+def _wait(port: int, path: str, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + READY_SECONDS
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise RuntimeError((process.stderr.read() if process.stderr else b"").decode()[-2000:])
+        try:
+            connection = HTTPConnection("127.0.0.1", port, timeout=2)
+            connection.request("GET", path)
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError("the server did not come up")
