@@ -128,17 +128,19 @@ class Table:
         self._certain = np.zeros(len(self._keys), np.int64)
         self._possible = np.zeros(len(self._keys), np.int64)
 
-    def add(self, certain: npt.ArrayLike, possible: npt.ArrayLike, sign: int = 1) -> Table:
-        """Add (or with sign -1 take away) a certain and a possible count for each row."""
-        low = np.asarray(certain, np.int64)[self._rows] * self._single
-        self._certain += sign * self._sum(self._at, low)
-        self._possible += sign * self._sum(self._at, np.asarray(possible, np.int64)[self._rows])
+    def add(self, certain: npt.ArrayLike, possible: npt.ArrayLike) -> Table:
+        """Add a certain and a possible count for each row; negative counts take away."""
+        self._certain += self._sum(np.asarray(certain, np.int64)[self._rows] * self._single)
+        self._possible += self._sum(np.asarray(possible, np.int64)[self._rows])
         return self
 
     def add_patients(
         self, certain: npt.NDArray[np.bool_], possible: npt.NDArray[np.bool_], patients: npt.ArrayLike
     ) -> Table:
-        """Add distinct patients: certain where one of their tumours certainly stands, else possible."""
+        """Add distinct patients: certain where one of their tumours certainly stands, else possible.
+
+        Rows that match neither way may carry any patient.
+        """
         numbers = np.unique(np.asarray(patients), return_inverse=True)[1].astype(np.int64)[self._rows]
         self._certain += self._distinct(numbers, certain[self._rows] & self._single)
         self._possible += self._distinct(numbers, possible[self._rows])
@@ -152,8 +154,8 @@ class Table:
         counts = map(Count, self._certain[found].tolist(), self._possible[found].tolist())
         return tuple(sorted(zip(zip(*columns, strict=True), counts, strict=True), key=_by_labels))
 
-    def _sum(self, at: npt.NDArray[np.integer], weights: Ints) -> Ints:
-        return np.bincount(at, weights=weights, minlength=len(self._keys)).astype(np.int64)
+    def _sum(self, weights: Ints) -> Ints:
+        return np.bincount(self._at, weights=weights, minlength=len(self._keys)).astype(np.int64)
 
     def _distinct(self, patients: Ints, chosen: npt.NDArray[np.bool_]) -> Ints:
         pairs = np.unique(patients[chosen] * len(self._keys) + self._at[chosen])

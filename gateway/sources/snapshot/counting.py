@@ -1,0 +1,326 @@
+"""Counts of one question over one snapshot: from the cube, or by SQL where a field is only in rows.
+
+Patients: a patient with one tumour counts as that tumour. The rows of patients with several tumours are taken away
+from the tumour counts and counted again as distinct patients, so that every patient counts once in each place.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from gateway.model.query import (
+    And,
+    Between,
+    CaseQuery,
+    DateBetween,
+    DiagnosisIn,
+    Expr,
+    Leaf,
+    Not,
+    OneOf,
+    Or,
+    Unit,
+    leaves,
+)
+from gateway.model.values import Count, Truth
+from gateway.sources.base import Deadline
+from gateway.sources.snapshot import engine
+from gateway.sources.snapshot.cube import Cache, Cube, Frame, Ints, View, Views
+from gateway.sources.snapshot.dictionaries import Codes, Diagnoses, Outcomes
+from gateway.sources.snapshot.layout import LOW, QUERIED, ROW_INTERVALS, columns_of, select_list
+from gateway.sources.snapshot.rowsql import Predicates, predicates
+from gateway.sources.snapshot.truth import Columns, evaluate, interval_truth, upper_bound
+from gateway.sources.tabulate import INTERVAL_LABELS, Axis, Cells, Table
+
+FROM_DIAGNOSIS = ("iccc_main", "iccc_group", "behaviour")
+FIELD_OF = {"age_band": "age"}
+FRAME_BYTES = 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question as one snapshot sees it.
+
+    Attributes
+    ----------
+    where, by, unit
+        As asked, with whole years of dates read as years.
+    view
+        How it sees the diagnoses.
+    truths
+        Truth of each diagnosis leaf over the view's classes, by identity of the leaf.
+    alive
+        Classes of diagnoses that can match at all.
+    columns
+        Columns it uses, without `dx`.
+    """
+
+    where: Expr
+    by: tuple[str, ...]
+    unit: Unit
+    view: View
+    truths: Mapping[int, Outcomes]
+    alive: npt.NDArray[np.bool_]
+    columns: tuple[str, ...]
+
+    @property
+    def needs_rows(self) -> bool:
+        """Whether it uses a field that the cube does not hold."""
+        return any(leaf.field in ROW_INTERVALS for leaf in leaves(self.where))
+
+    @property
+    def key(self) -> Hashable:
+        """Equal for equal conditions on one snapshot; box sets, which are slow to hash, are not in it."""
+        numbers = {leaf: i for i, leaf in enumerate(self.truths)}
+        return self.view.number, _shape(self.where, numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows with certain and possible counts; `patients` numbers the patient of each row where rows are tumours."""
+
+    columns: Columns
+    certain: npt.NDArray[np.int64]
+    possible: npt.NDArray[np.int64]
+    patients: Ints | None = None
+
+
+class Counter:
+    """Counts over one open snapshot."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, diagnoses: Diagnoses, codes: Mapping[str, Codes]) -> None:
+        self._connection = connection
+        self._codes = codes
+        self._views = Views(diagnoses)
+        self._cube = Cube(len(diagnoses))
+        self.multiples = Multiples()
+
+    def question(self, query: CaseQuery) -> Question:
+        """Read a question against the dictionaries; no row is touched."""
+        where = whole_years(query.where)
+        asked = [leaf for leaf in leaves(where) if isinstance(leaf, DiagnosisIn)]
+        dimensions = [dimension for dimension in query.by if dimension in FROM_DIAGNOSIS]
+        view = self._views.view(asked, dimensions, query.iccc)
+        truths = {id(leaf): truth for leaf, truth in zip(asked, view.outcomes, strict=True)}
+        alive = upper_bound(where, lambda leaf: truths[id(leaf)], view.size) != Truth.NO
+        return Question(where, query.by, query.unit, view, truths, alive, _columns(where, query.by))
+
+    def ready(self, question: Question) -> tuple[Count, Cells] | None:
+        """Total and cells if everything needed is in memory, else None."""
+        if question.needs_rows:
+            return None
+        frame = self._cube.ready(question.view, question.alive, question.columns)
+        if frame is None:
+            return None
+        if question.unit is Unit.TUMOURS:
+            return self._fold(question, [self._weigh(question, frame)])
+        multiples = self.multiples.ready(question)
+        if multiples is None:
+            return None
+        return self._fold(question, [self._weigh(question, frame), self._again(question, multiples)])
+
+    async def count(self, question: Question, deadline: Deadline) -> tuple[Count, Cells]:
+        """Total and cells of a question; raises TimeoutError at the deadline."""
+        found = self.ready(question)
+        if found is not None:
+            return found
+        return await engine.query(self._connection, lambda cursor: self._count(cursor, question), deadline)
+
+    def _count(self, cursor: duckdb.DuckDBPyConnection, question: Question) -> tuple[Count, Cells]:
+        if question.needs_rows:
+            parts = [self._by_sql(cursor, question)]
+        else:
+            parts = [self._weigh(question, self._cube.frame(cursor, question.view, question.alive, question.columns))]
+        if question.unit is Unit.PATIENTS:
+            parts.append(self._again(question, self.multiples.of(cursor, question)))
+        return self._fold(question, parts)
+
+    def truth(self, question: Question, columns: Columns) -> Outcomes:
+        """Truth of the condition for rows with these columns (`class` for the diagnosis)."""
+
+        def leaf(each: Leaf) -> Outcomes:
+            match each:
+                case DiagnosisIn():
+                    return question.truths[id(each)][columns["class"]]
+                case OneOf(field, values):
+                    return self._codes[field].outcomes(values)[columns[field]]
+                case _:
+                    return interval_truth(columns, each)
+
+        return evaluate(question.where, leaf, len(columns["class"]))
+
+    def predicates(self, question: Question) -> Predicates:
+        """The condition as SQL over `cases`."""
+
+        def outcomes(leaf: Leaf) -> tuple[str, Outcomes]:
+            if isinstance(leaf, DiagnosisIn):
+                return "dx", question.truths[id(leaf)][question.view.classes]
+            if isinstance(leaf, OneOf):
+                return leaf.field, self._codes[leaf.field].outcomes(leaf.values)
+            raise TypeError(f"not over a dictionary: {leaf.field}")
+
+        return predicates(question.where, outcomes)
+
+    def _weigh(self, question: Question, frame: Frame) -> Part:
+        truth = self.truth(question, frame.columns)
+        return Part(frame.columns, frame.tumours * (truth == Truth.YES), frame.tumours * (truth != Truth.NO))
+
+    def _again(self, question: Question, rows: Multiple) -> Part:
+        """Tumours of patients with several: taken away as tumours, to be counted as patients."""
+        truth = self.truth(question, rows.columns)
+        certain, possible = (truth == Truth.YES).astype(np.int64), (truth != Truth.NO).astype(np.int64)
+        return Part(rows.columns, -certain, -possible, rows.patients)
+
+    def _by_sql(self, cursor: duckdb.DuckDBPyConnection, question: Question) -> Part:
+        certain, possible = self.predicates(question)
+        used = {column for dimension in question.by for column in _columns_of_dimension(dimension)}
+        columns = tuple(name for name in ("dx", *QUERIED[1:]) if name in used)
+        chosen = f"{select_list(columns)}, " if columns else ""
+        found = cursor.execute(
+            f"SELECT {chosen} count(*) FILTER (WHERE {certain}) AS certain, count(*) AS possible "
+            f"FROM cases WHERE {possible} {'GROUP BY ALL' if columns else ''}"
+        ).fetchnumpy()
+        low, high = (found.pop(name).astype(np.int64) for name in ("certain", "possible"))
+        dx = found.pop("dx", None)
+        classes = np.zeros(len(high), np.int64) if dx is None else question.view.classes[dx]
+        return Part({"class": classes, **found}, low, high)
+
+    def _fold(self, question: Question, parts: Sequence[Part]) -> tuple[Count, Cells]:
+        certain = np.concatenate([part.certain for part in parts])
+        possible = np.concatenate([part.possible for part in parts])
+        low, high = int(certain.sum()), int(possible.sum())
+        again = next((part for part in parts if part.patients is not None), None)
+        if again is not None and again.patients is not None:
+            low += len(np.unique(again.patients[again.certain != 0]))
+            high += len(np.unique(again.patients[again.possible != 0]))
+        if not question.by:
+            return Count(low, high), ()
+        kept = np.flatnonzero(possible)
+        columns = {
+            name: np.concatenate([part.columns[name] for part in parts])[kept]
+            for name in {column for dimension in question.by for column in _columns_of_frame(dimension)}
+        }
+        table = Table([self._axis(question, dimension, columns) for dimension in question.by])
+        table.add(certain[kept], possible[kept])
+        if again is not None and again.patients is not None:
+            before = len(possible) - len(again.possible)
+            patients = np.concatenate((np.zeros(before, np.int64), again.patients))[kept]
+            in_again = kept >= before
+            table.add_patients(in_again & (certain[kept] != 0), in_again, patients)
+        return Count(low, high), table.cells()
+
+    def _axis(self, question: Question, dimension: str, columns: Columns) -> Axis:
+        if dimension in FROM_DIAGNOSIS:
+            axis = question.view.axes[dimension]
+            return Axis(axis.codes[columns["class"]], axis.sets)
+        if dimension in INTERVAL_LABELS:
+            field = FIELD_OF.get(dimension, dimension)
+            return _interval_axis(dimension, columns[f"{field}_lo"], columns[f"{field}_hi"])
+        return Axis(columns[dimension], self._codes[dimension].sets)
+
+
+SPAN = 1 << 16
+
+
+def _interval_axis(dimension: str, low: Ints, high: Ints) -> Axis:
+    pairs, codes = np.unique(low.astype(np.int64) * SPAN + high, return_inverse=True)
+    labels = INTERVAL_LABELS[dimension]
+    ends = [divmod(pair, SPAN) for pair in pairs.tolist()]
+    # LOW is negative, so that an unknown interval has LOW as its quotient as well.
+    return Axis(codes, tuple(labels(None, None) if first == LOW else labels(first, last) for first, last in ends))
+
+
+def _columns(where: Expr, by: Sequence[str]) -> tuple[str, ...]:
+    used = {c for leaf in leaves(where) if not isinstance(leaf, DiagnosisIn) for c in columns_of(leaf.field)}
+    used |= {column for dimension in by for column in _columns_of_dimension(dimension)}
+    return tuple(name for name in QUERIED if name in used and name != "dx")
+
+
+def _columns_of_dimension(dimension: str) -> tuple[str, ...]:
+    return ("dx",) if dimension in FROM_DIAGNOSIS else columns_of(FIELD_OF.get(dimension, dimension))
+
+
+def _columns_of_frame(dimension: str) -> tuple[str, ...]:
+    return ("class",) if dimension in FROM_DIAGNOSIS else columns_of(FIELD_OF.get(dimension, dimension))
+
+
+@dataclass(frozen=True, slots=True)
+class Multiple:
+    """Tumours of patients who have several that can match."""
+
+    columns: Columns
+    patients: Ints
+
+    @property
+    def bytes(self) -> int:
+        """Size in memory."""
+        return self.patients.nbytes + sum(column.nbytes for column in self.columns.values())
+
+
+class Multiples:
+    """Rows of all patients with several tumours, read on first use, and what questions need of them."""
+
+    def __init__(self) -> None:
+        self._all: Multiple | None = None
+        self._kept: Cache[Multiple] = Cache(FRAME_BYTES, lambda rows: rows.bytes)
+
+    def ready(self, question: Question) -> Multiple | None:
+        """Rows that a question needs, if they are kept."""
+        return self._kept.get((question.view.number, question.alive.tobytes()))
+
+    def of(self, cursor: duckdb.DuckDBPyConnection, question: Question) -> Multiple:
+        """Rows that a question needs: of patients with at least two tumours that can match."""
+        key = (question.view.number, question.alive.tobytes())
+        return self._kept.get(key) or self._kept.put(key, self._select(cursor, question))
+
+    def all(self, cursor: duckdb.DuckDBPyConnection) -> Multiple:
+        """All rows, in the order of `case_no`."""
+        if self._all is None:
+            found = cursor.execute(f"SELECT patient_no, case_no, {select_list(QUERIED)} FROM multi").fetchnumpy()
+            self._all = Multiple(found, found.pop("patient_no"))
+        return self._all
+
+    def _select(self, cursor: duckdb.DuckDBPyConnection, question: Question) -> Multiple:
+        rows = self.all(cursor)
+        classes = question.view.classes[rows.columns["dx"]]
+        alive = np.flatnonzero(question.alive[classes])
+        _, patient, tumours = np.unique(rows.patients[alive], return_inverse=True, return_counts=True)
+        kept = alive[tumours[patient] > 1]
+        columns = {name: column[kept] for name, column in rows.columns.items()}
+        return Multiple({"class": classes[kept], **columns}, rows.patients[kept])
+
+
+def _shape(expr: Expr, numbers: Mapping[int, int]) -> Hashable:
+    match expr:
+        case And(items) | Or(items):
+            return type(expr), *(_shape(item, numbers) for item in items)
+        case Not(item):
+            return Not, _shape(item, numbers)
+        case DiagnosisIn():
+            return DiagnosisIn, numbers[id(expr)]
+        case _:
+            return expr
+
+
+def whole_years(expr: Expr) -> Expr:
+    """Read date ranges of whole years as years, which the cube holds; the outcome is the same for every case."""
+    match expr:
+        case And(items):
+            return And(tuple(whole_years(item) for item in items))
+        case Or(items):
+            return Or(tuple(whole_years(item) for item in items))
+        case Not(item):
+            return Not(whole_years(item))
+        case DateBetween(low, high) if _is_edge(low, 1, 1) and _is_edge(high, 12, 31):
+            return Between("year", None if low is None else low.year, None if high is None else high.year)
+    return expr
+
+
+def _is_edge(day: dt.date | None, month: int, of_month: int) -> bool:
+    return day is None or (day.month, day.day) == (month, of_month)

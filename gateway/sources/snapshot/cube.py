@@ -1,0 +1,239 @@
+"""The count cube in memory: marginals of the file's cube, and small frames in which diagnoses are classes.
+
+A question tells diagnoses apart only by the outcome of its conditions and by the labels it asks for. So the rows of
+a marginal are summed over classes of equal diagnoses; what is left has the same size for 100,000 and 10,000,000
+cases and is kept. Marginals and frames live in caches bounded in bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from threading import Lock
+from typing import Generic, TypeVar
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+from cachetools import LRUCache
+
+from gateway.model.query import DiagnosisIn
+from gateway.sources.snapshot.dictionaries import Diagnoses, Outcomes
+from gateway.sources.snapshot.layout import select_list
+from gateway.sources.tabulate import Axis
+from terminology import BoxSet
+
+Ints = npt.NDArray[np.integer]
+V = TypeVar("V")
+
+MARGINAL_BYTES = 256 << 20
+FRAME_BYTES = 64 << 20
+KEPT = 256
+"""Outcomes and views of diagnoses that are kept."""
+DENSE_KEYS = 1 << 22
+"""Up to this many combinations are summed in an array, beyond it by sorting."""
+
+
+class Cache(Generic[V]):
+    """A least-recently-used cache that threads share; what is larger than all of it is not kept."""
+
+    def __init__(self, size: int, of: Callable[[V], int] = lambda _: 1) -> None:
+        self._items: LRUCache[Hashable, V] = LRUCache(size, getsizeof=of)
+        self._lock = Lock()
+
+    def get(self, key: Hashable) -> V | None:
+        """What is kept under a key."""
+        with self._lock:
+            return self._items.get(key)
+
+    def put(self, key: Hashable, value: V) -> V:
+        """Keep a value and give it back."""
+        with self._lock:
+            if self._items.getsizeof(value) <= self._items.maxsize:
+                self._items[key] = value
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How one question sees the diagnoses.
+
+    Attributes
+    ----------
+    number
+        Stands for this view in keys of caches; 0 where diagnoses do not matter.
+    classes
+        Class of each diagnosis.
+    size
+        Number of classes.
+    outcomes
+        For each diagnosis leaf, left to right, its truth for each class.
+    axes
+        For each dimension made from the diagnosis, its axis over classes.
+    """
+
+    number: int
+    classes: Ints
+    size: int
+    outcomes: tuple[Outcomes, ...]
+    axes: Mapping[str, Axis]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Rows with equal values and how many tumours they stand for; `class` is the class of the diagnosis."""
+
+    columns: Mapping[str, Ints]
+    tumours: npt.NDArray[np.int64]
+
+    @property
+    def bytes(self) -> int:
+        """Size in memory."""
+        return self.tumours.nbytes + sum(column.nbytes for column in self.columns.values())
+
+
+class Views:
+    """Views of the diagnoses, made once for each set of conditions and dimensions."""
+
+    def __init__(self, diagnoses: Diagnoses) -> None:
+        self._diagnoses = diagnoses
+        self._numbers = count(1)
+        self._outcomes: Cache[tuple[BoxSet, BoxSet, int, Outcomes]] = Cache(KEPT)
+        self._views: Cache[View] = Cache(KEPT)
+
+    def view(self, leaves: Sequence[DiagnosisIn], dimensions: Sequence[str], edition: str) -> View:
+        """View of a question with these diagnosis leaves and diagnosis dimensions."""
+        if not leaves and not dimensions:
+            nothing = np.zeros(len(self._diagnoses), np.int8)
+            return View(0, nothing, 1, (), {})
+        found = [self._outcome(leaf) for leaf in leaves]
+        key = (*(number for number, _ in found), *dimensions, edition)
+        kept = self._views.get(key)
+        return kept or self._views.put(key, self._make([vector for _, vector in found], dimensions, edition))
+
+    def _outcome(self, leaf: DiagnosisIn) -> tuple[int, Outcomes]:
+        """Truth of a leaf by diagnosis. Box sets are slow to hash, so terms are the key and sets are compared."""
+        if leaf.certain is None or leaf.possible is None:
+            raise TypeError("a diagnosis leaf without box sets was not planned")
+        key = (leaf.field, leaf.terms)
+        kept = self._outcomes.get(key)
+        if kept is None or kept[0] != leaf.certain or kept[1] != leaf.possible:
+            vector = self._diagnoses.outcomes(leaf.certain, leaf.possible)
+            kept = self._outcomes.put(key, (leaf.certain, leaf.possible, next(self._numbers), vector))
+        return kept[2], kept[3]
+
+    def _make(self, outcomes: list[Outcomes], dimensions: Sequence[str], edition: str) -> View:
+        axes = {dimension: self._diagnoses.axis(dimension, edition) for dimension in dimensions}
+        columns: list[Ints] = [*outcomes, *(axis.codes for axis in axes.values())]
+        first, classes = classes_of(columns)
+        return View(
+            next(self._numbers),
+            classes,
+            len(first),
+            tuple(vector[first] for vector in outcomes),
+            {name: Axis(axis.codes[first], axis.sets) for name, axis in axes.items()},
+        )
+
+
+class Cube:
+    """The cube of one open snapshot."""
+
+    def __init__(self, diagnoses: int) -> None:
+        self._diagnoses = diagnoses
+        self._marginals: Cache[Frame] = Cache(MARGINAL_BYTES, lambda frame: frame.bytes)
+        self._frames: Cache[Frame] = Cache(FRAME_BYTES, lambda frame: frame.bytes)
+
+    def ready(self, view: View, alive: npt.NDArray[np.bool_], columns: tuple[str, ...]) -> Frame | None:
+        """Frame of a question if it is kept."""
+        return self._frames.get((view.number, alive.tobytes(), columns))
+
+    def frame(
+        self, connection: duckdb.DuckDBPyConnection, view: View, alive: npt.NDArray[np.bool_], columns: tuple[str, ...]
+    ) -> Frame:
+        """Frame of a question, made if need be.
+
+        Parameters
+        ----------
+        alive
+            Classes that can match at all; rows of the others are left out.
+        columns
+            Columns of the cube that the question uses, without `dx`.
+        """
+        key = (view.number, alive.tobytes(), columns)
+        return self._frames.get(key) or self._frames.put(key, self._make(connection, view, alive, columns))
+
+    def _make(
+        self, connection: duckdb.DuckDBPyConnection, view: View, alive: npt.NDArray[np.bool_], columns: tuple[str, ...]
+    ) -> Frame:
+        marginal = self._marginal(connection, columns if view.number == 0 else ("dx", *columns))
+        if view.number == 0:
+            nothing = np.zeros(len(marginal.tumours), np.int8)
+            return Frame({"class": nothing, **marginal.columns}, marginal.tumours)
+        wanted = np.flatnonzero(alive[view.classes])
+        rows = _runs(marginal.columns["dx"], wanted) if len(wanted) < self._diagnoses else slice(None)
+        classes = view.classes[marginal.columns["dx"][rows]]
+        return group({"class": classes, **{c: marginal.columns[c][rows] for c in columns}}, marginal.tumours[rows])
+
+    def _marginal(self, connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> Frame:
+        return self._marginals.get(columns) or self._marginals.put(columns, read_marginal(connection, columns))
+
+
+def read_marginal(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> Frame:
+    """Sums of the file's cube over all columns but these, ordered by `dx` if it is one of them."""
+    order = "ORDER BY dx" if "dx" in columns else ""
+    chosen = f"{select_list(columns)}, " if columns else ""
+    found = connection.execute(
+        f"SELECT {chosen} sum(n)::BIGINT AS n FROM cube {'GROUP BY ALL' if columns else ''} {order}"
+    ).fetchnumpy()
+    tumours = np.ma.filled(found.pop("n"), 0).astype(np.int64)
+    return Frame({name: np.asarray(values) for name, values in found.items()}, tumours)
+
+
+def _runs(ordered: Ints, wanted: Ints) -> npt.NDArray[np.int64]:
+    """Positions in a sorted array of all rows that hold one of some values."""
+    starts = np.searchsorted(ordered, wanted, "left")
+    sizes = np.searchsorted(ordered, wanted, "right") - starts
+    before = np.cumsum(sizes) - sizes
+    rows: npt.NDArray[np.int64] = np.arange(int(sizes.sum())) + np.repeat(starts - before, sizes)
+    return rows
+
+
+def classes_of(columns: Sequence[Ints]) -> tuple[Ints, Ints]:
+    """Classes of rows with equal values: the first row of each class, and the class of each row."""
+    keys = _keys(columns)
+    _, first, classes = np.unique(keys, return_index=True, return_inverse=True)
+    return first, classes
+
+
+def group(columns: Mapping[str, Ints], tumours: npt.NDArray[np.int64]) -> Frame:
+    """Sum rows with equal values."""
+    keys = _keys(list(columns.values()))
+    span = int(keys.max()) + 1 if len(keys) else 0
+    if span > DENSE_KEYS:
+        _, first, classes = np.unique(keys, return_index=True, return_inverse=True)
+        sums = np.bincount(classes, weights=tumours)
+    else:
+        sums = np.bincount(keys, weights=tumours, minlength=span)
+        found = np.flatnonzero(sums)
+        first = np.zeros(span, np.int64)
+        first[keys] = np.arange(len(keys))
+        sums, first = sums[found], first[found]
+    return Frame({name: column[first] for name, column in columns.items()}, sums.astype(np.int64))
+
+
+def _keys(columns: Sequence[Ints]) -> npt.NDArray[np.int64]:
+    """One integer for each combination of values."""
+    keys = np.zeros(len(columns[0]), np.int64)
+    if not len(keys):
+        return keys
+    size = 1
+    for column in columns:
+        low = int(column.min())
+        span = int(column.max()) - low + 1
+        if size * span > 1 << 62:
+            _, keys = np.unique(keys, return_inverse=True)
+            size = int(keys.max()) + 1
+        keys = keys * span + (column.astype(np.int64) - low)
+        size *= span
+    return keys

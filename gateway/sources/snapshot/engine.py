@@ -1,0 +1,117 @@
+"""DuckDB at query time: read-only and locked down, one small pool of threads, an interrupt at the deadline.
+
+The settings are those of a file that strangers ask about: no other file, no extension, no change of settings
+(duckdb.org, "Securing DuckDB"). One thread a query: requests are the parallelism.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+import duckdb
+
+from gateway.errors import SourceFailure, SourceUnavailable
+from gateway.sources.base import Deadline
+
+T = TypeVar("T")
+
+LOCKED_DOWN: dict[str, str | bool | int | float | list[str]] = {
+    "threads": 1,
+    "memory_limit": "512MiB",
+    "max_temp_directory_size": "0KB",
+    "enable_external_access": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+    "lock_configuration": True,
+}
+INTERRUPT_AGAIN_SECONDS = 0.01
+
+
+def connect(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open a snapshot file for reading, locked down.
+
+    Raises
+    ------
+    SourceFailure
+        It is not a DuckDB file that this version can read.
+    """
+    try:
+        return duckdb.connect(str(path), read_only=True, config=dict(LOCKED_DOWN))
+    except duckdb.Error as error:
+        raise SourceFailure(
+            f"snapshot cannot be opened: {type(error).__name__}", where=str(path), expected="a file made by `iccd load`"
+        ) from error
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2), thread_name_prefix="iccd-duckdb")
+
+
+async def in_pool(work: Callable[[], T], deadline: Deadline) -> T:
+    """Run blocking work that cannot be interrupted (opening a file).
+
+    Raises
+    ------
+    TimeoutError
+        The deadline passed first.
+    """
+    _refuse_expired(deadline)
+    async with asyncio.timeout(deadline.remaining()):
+        return await asyncio.get_running_loop().run_in_executor(_pool(), work)
+
+
+async def query(
+    connection: duckdb.DuckDBPyConnection, work: Callable[[duckdb.DuckDBPyConnection], T], deadline: Deadline
+) -> T:
+    """Run queries on a cursor of a connection in the pool.
+
+    Raises
+    ------
+    TimeoutError
+        The deadline passed; the query was interrupted.
+    SourceUnavailable
+        The file can no longer be read, or the query needs more memory than allowed.
+    """
+    _refuse_expired(deadline)
+    cursor = connection.cursor()
+
+    def run() -> T:
+        try:
+            _refuse_expired(deadline)
+            return work(cursor)
+        except duckdb.InterruptException as error:
+            raise TimeoutError("the query was interrupted at its deadline") from error
+        except duckdb.Error as error:
+            raise SourceUnavailable(f"snapshot cannot be read: {type(error).__name__}", where="snapshot") from error
+
+    future = asyncio.get_running_loop().run_in_executor(_pool(), run)
+    future.add_done_callback(lambda _: cursor.close())
+    try:
+        async with asyncio.timeout(deadline.remaining()):
+            return await asyncio.shield(future)
+    except (TimeoutError, asyncio.CancelledError):
+        _interrupt(cursor, future)
+        raise
+
+
+def _interrupt(cursor: duckdb.DuckDBPyConnection, future: asyncio.Future[T]) -> None:
+    """Interrupt until the work has ended: an interrupt between two statements is lost."""
+    if future.done():
+        if not future.cancelled():
+            future.exception()
+        return
+    cursor.interrupt()
+    asyncio.get_running_loop().call_later(INTERRUPT_AGAIN_SECONDS, _interrupt, cursor, future)
+
+
+def _refuse_expired(deadline: Deadline) -> None:
+    if deadline.remaining() <= 0:
+        raise TimeoutError("the deadline has passed")

@@ -1,0 +1,201 @@
+"""An open snapshot: one file, its dictionaries, counts and records. Immutable, so its answers may be kept."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Lock
+
+import duckdb
+
+from gateway.errors import SourceFailure
+from gateway.model.answer import SourceAnswer
+from gateway.model.query import CaseQuery, Page, Unit
+from gateway.model.values import Count
+from gateway.sources.base import Deadline
+from gateway.sources.snapshot import engine
+from gateway.sources.snapshot.counting import Counter, Question
+from gateway.sources.snapshot.cube import Cache
+from gateway.sources.snapshot.dictionaries import read_codes, read_diagnoses
+from gateway.sources.snapshot.layout import FORMAT
+from gateway.sources.snapshot.records import Reader
+from gateway.sources.snapshot.store import SnapshotStore, hold
+from terminology import Terminology
+
+ANSWERS_KEPT = 50_000
+"""Cells and records in answers that are kept."""
+TRIES = 100
+UNIT_OF_RECORD = {"case": Unit.TUMOURS, "patient": Unit.PATIENTS}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a snapshot says of itself.
+
+    Attributes
+    ----------
+    snapshot, source, created, terminology
+        Ids, moment of the load, version of the terminology it was ordered by.
+    cases, patients
+        Numbers of tumours and of patients.
+    never
+        Question fields without any value.
+    code_systems
+        Systems and editions that diagnoses are coded in.
+    report
+        The load report.
+    """
+
+    snapshot: str
+    source: str
+    created: str
+    terminology: str
+    cases: int
+    patients: int
+    never: frozenset[str]
+    code_systems: tuple[tuple[str, str | None], ...]
+    report: dict[str, object]
+
+
+def read_facts(connection: duckdb.DuckDBPyConnection, path: Path) -> Facts:
+    """Facts of an open file.
+
+    Raises
+    ------
+    SourceFailure
+        It is no snapshot, or one of another format version.
+    """
+    expected = f"format version {FORMAT}; load the source again with `iccd load`"
+    try:
+        meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+    except duckdb.Error as error:
+        raise SourceFailure("is not a snapshot", where=str(path), expected=expected) from error
+    if meta.get("format") != FORMAT:
+        raise SourceFailure(f"snapshot has format version {meta.get('format')!r}", where=str(path), expected=expected)
+    return Facts(
+        snapshot=meta["snapshot"],
+        source=meta["source"],
+        created=meta["created"],
+        terminology=meta["terminology"],
+        cases=int(meta["cases"]),
+        patients=int(meta["patients"]),
+        never=frozenset(json.loads(meta["never"])),
+        code_systems=tuple((system, edition) for system, edition in json.loads(meta["code_systems"])),
+        report=json.loads(meta["report"]),
+    )
+
+
+def facts_of(path: Path) -> Facts:
+    """Facts of a snapshot file; raises SourceFailure if it cannot be read."""
+    connection = engine.connect(path)
+    try:
+        return read_facts(connection, path)
+    finally:
+        connection.close()
+
+
+class Snapshot:
+    """One snapshot, open for reading; it closes when it is retired and nobody uses it any more."""
+
+    def __init__(self, path: Path, handle: int, terminology: Terminology, source: str) -> None:
+        self._handle = handle
+        self._connection = engine.connect(path)
+        try:
+            self.facts = read_facts(self._connection, path)
+            diagnoses = read_diagnoses(self._connection, "diagnoses", terminology)
+            codes = read_codes(self._connection)
+        except BaseException:
+            self._connection.close()
+            raise
+        self._counter = Counter(self._connection, diagnoses, codes)
+        self._reader = Reader(source, diagnoses, codes, self._counter)
+        self._answers: Cache[SourceAnswer] = Cache(ANSWERS_KEPT, lambda a: 1 + len(a.cells) + len(a.cases))
+        self._users = 0
+        self._retired = False
+        self._lock = Lock()
+
+    def lease(self) -> bool:
+        """Keep it open until the end of the `with` block that follows; False if it is about to close."""
+        with self._lock:
+            if not self._retired:
+                self._users += 1
+            return not self._retired
+
+    def __enter__(self) -> Snapshot:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            last = self._retired and self._users == 0
+        if last:
+            self._close()
+
+    def retire(self) -> None:
+        """Close as soon as no answer is under way."""
+        with self._lock:
+            last = not self._retired and self._users == 0
+            self._retired = True
+        if last:
+            self._close()
+
+    def _close(self) -> None:
+        self._connection.close()
+        os.close(self._handle)
+
+    async def answer(self, query: CaseQuery, deadline: Deadline) -> SourceAnswer:
+        """Answer a planned question; raises TimeoutError at the deadline."""
+        question = self._counter.question(query)
+        key = question.key, query.by, query.unit, query.page
+        kept = self._answers.get(key)
+        if kept is not None:
+            return kept
+        total, cells = await self._counter.count(question, deadline)
+        answer = SourceAnswer(total=total, cells=cells, snapshot=self.facts.snapshot)
+        if query.page is not None:
+            answer = await self._with_page(answer, question, query.page, deadline)
+        return self._answers.put(key, answer)
+
+    async def _with_page(
+        self, answer: SourceAnswer, question: Question, page: Page, deadline: Deadline
+    ) -> SourceAnswer:
+        records = await engine.query(
+            self._connection, lambda cursor: self._reader.page(cursor, question, page), deadline
+        )
+        possible = records.possible
+        if possible is None:
+            unit = UNIT_OF_RECORD[page.of]
+            counted = answer.total
+            if question.unit is not unit:
+                counted, _ = await self._counter.count(replace(question, unit=unit, by=()), deadline)
+            possible = _only_possible(counted)
+        return replace(answer, cases=records.cases, next_after=records.next_after, possible_records=possible)
+
+
+def _only_possible(count: Count) -> int:
+    return 0 if count.high is None else count.high - count.low
+
+
+def open_current(store: SnapshotStore, terminology: Terminology) -> Snapshot | None:
+    """Open the snapshot that serves now, held so that no load removes it; None before the first load.
+
+    Raises
+    ------
+    SourceFailure
+        The file cannot be read, or has another format version.
+    """
+    for _ in range(TRIES):
+        path = store.current()
+        if path is None:
+            return None
+        handle = hold(path)
+        if handle is None:
+            continue
+        try:
+            return Snapshot(path, handle, terminology, store.source)
+        except BaseException:
+            os.close(handle)
+            raise
+    raise SourceFailure("the file that should serve is not there", where=str(store.folder), expected="`iccd load`")
