@@ -252,7 +252,8 @@ def _years_before(days: Ints, years: Ints) -> Ints:
     """The same day some years before; 28 February where there is no 29th."""
     year, month, day = _parts(days)
     length = _first_day(year - years, month + 1) - _first_day(year - years, month)
-    return _first_day(year - years, month) + np.minimum(day, length) - 1
+    earlier: Ints = _first_day(year - years, month) + np.minimum(day, length) - 1
+    return earlier
 
 
 def _birth(incidence: Ints, age: Ints, uniform: Floats) -> Ints:

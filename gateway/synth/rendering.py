@@ -77,7 +77,6 @@ def write_delimited(
     target: Path,
     columns: Mapping[str, str],
     delimiter: str,
-    progress: Progress,
     *,
     relation: str = RENDERED_ROWS,
 ) -> None:
@@ -87,8 +86,6 @@ def write_delimited(
         f'COPY (SELECT {listed} FROM {relation} ORDER BY "case") TO {quoted(str(target))} '
         f"(FORMAT csv, DELIMITER {quoted(delimiter)}, HEADER true)"
     )
-    if relation == RENDERED_ROWS:
-        progress(cases_of(connection))
 
 
 def _texts(connection: duckdb.DuckDBPyConnection, text_of_case: str, relation: str) -> Iterator[tuple[str, int]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gateway.synth.rendering import mapped, truth_connection, write_delimited
+from gateway.synth.rendering import cases_of, mapped, truth_connection, write_delimited
 from gateway.synth.truth import Progress
 
 SEX = {"male": "1", "female": "2", "other": "3", "unknown": "9"}
@@ -67,5 +67,6 @@ def render(truth: Path, target: Path, progress: Progress) -> list[Path]:
     """Write one ENCR incidence file."""
     path = target.with_name(f"{target.name}.csv")
     with truth_connection(truth) as connection:
-        write_delimited(connection, path, COLUMNS, ";", progress)
+        write_delimited(connection, path, COLUMNS, ";")
+        progress(cases_of(connection))
     return [path]

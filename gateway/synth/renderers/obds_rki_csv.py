@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gateway.synth.renderers import obds_rki_xml as xml
-from gateway.synth.rendering import RENDERED_ROWS, mapped, truth_connection, write_delimited
+from gateway.synth.rendering import RENDERED_ROWS, cases_of, mapped, truth_connection, write_delimited
 from gateway.synth.truth import Progress
 
 _AGE = "if(age_known, age_years, NULL)"
@@ -73,5 +73,6 @@ def render(truth: Path, target: Path, progress: Progress) -> list[Path]:
     }
     with truth_connection(truth) as connection:
         for name, (columns, relation) in tables.items():
-            write_delimited(connection, target / name, columns, ";", progress, relation=relation)
+            write_delimited(connection, target / name, columns, ";", relation=relation)
+        progress(cases_of(connection))
     return [target, *(target / name for name in tables)]

@@ -1,7 +1,7 @@
 """OMOP CDM 5.4 as a DuckDB database: person, condition_occurrence, death, location, observation_period, vocabulary.
 
-Nothing of Athena is in it: concepts are our own, with ids above 2,000,000,000 and the codes and relations that an
-Athena download would have. ICD-O-3 conditions come in the ways they are met: standard and mapped to themselves;
+Nothing of Athena is in it but the ids of the root of neoplasms and of the genders: concepts are our own, with ids
+above 2,000,000,000 and the codes and relations that an Athena download would have. ICD-O-3 conditions come in the ways they are met: standard and mapped to themselves;
 mapped to a disorder of the same meaning; mapped to a wider disorder and to a modifier of another domain; concept 0
 with only a source value; a disorder without its source, told by its Histology and Topography relations.
 """
@@ -66,8 +66,11 @@ REGISTRY_TYPE = 32879
 """Type concept: registry."""
 
 CONDITIONS, DISORDERS, WIDER, MODIFIERS = 2_000_000_001, 2_010_000_001, 2_020_000_001, 2_030_000_001
-HISTOLOGIES, SITES, NEOPLASM = 2_040_000_001, 2_050_000_001, 2_090_000_000
+HISTOLOGIES, SITES = 2_040_000_001, 2_050_000_001
 """First ids of our concepts: one range for each class."""
+
+NEOPLASM = 438112
+"""The id under which everybody looks for tumours (root of neoplasms in the OHDSI vocabularies)."""
 
 _PAIR = "morphology::VARCHAR || '/' || behaviour::VARCHAR || '-' || topography"
 _FOREVER = "DATE '1970-01-01', DATE '2099-12-31', NULL"
