@@ -11,6 +11,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from gateway.doors.beacon.durations import EXPECTED as EXPECTED_DURATION
 from gateway.doors.beacon.durations import parse_age
@@ -18,6 +19,8 @@ from gateway.errors import BadQuestion, TooCostly, UnknownTerm, Unsupported
 from gateway.model.fields import FIELDS
 from gateway.model.query import EVERYTHING, And, Between, DateBetween, DiagnosisIn, Expr, Not, OneOf, Or, Term
 from terminology import IcdO, TerminologyError, parse_icdo
+
+Bound = TypeVar("Bound", int, dt.date)
 
 MOST_FILTERS = 50
 MOST_ALTERNATIVES = 500
@@ -84,8 +87,40 @@ def parse_filters(raw: Sequence[object], sources: Collection[str]) -> Expr:
     """
     if len(raw) > MOST_FILTERS:
         raise TooCostly(f"{len(raw)} filters", where="filters", expected=f"at most {MOST_FILTERS}")
-    items = tuple(_filter(item, f"filters[{at}]", sources) for at, item in enumerate(raw))
+    items = joined([_filter(item, f"filters[{at}]", sources) for at, item in enumerate(raw)])
     return items[0] if len(items) == 1 else And(items) if items else EVERYTHING
+
+
+def joined(conditions: Sequence[Expr]) -> tuple[Expr, ...]:
+    """The same conditions with both ends of a range (`year>=2010`, `year<=2019`) as one range.
+
+    Ranges that exclude each other stay apart.
+    """
+    ranges: dict[str, Expr] = {}
+    rest: list[Expr] = []
+    for condition in conditions:
+        name = condition.field if isinstance(condition, Between | DateBetween) else ""
+        both = _intersection(ranges[name], condition) if name in ranges else condition
+        if name and both:
+            ranges[name] = both
+        else:
+            rest.append(condition)
+    return (*rest, *ranges.values())
+
+
+def _intersection(one: Expr, other: Expr) -> Expr | None:
+    match one, other:
+        case Between(field, low, high), Between(_, least, most):
+            found = Between(field, max(_given(low, least), default=None), min(_given(high, most), default=None))
+            return None if found.low is not None and found.high is not None and found.low > found.high else found
+        case DateBetween(first, last, field), DateBetween(start, end, _):
+            days = DateBetween(max(_given(first, start), default=None), min(_given(last, end), default=None), field)
+            return None if days.low is not None and days.high is not None and days.low > days.high else days
+    return None
+
+
+def _given(*bounds: Bound | None) -> list[Bound]:
+    return [bound for bound in bounds if bound is not None]
 
 
 def filter_text(raw: object) -> str:

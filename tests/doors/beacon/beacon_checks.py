@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 LEVELS = {"boolean": 0, "count": 1, "record": 2}
@@ -11,6 +11,8 @@ SEXES = {"NCIT:C20197", "NCIT:C16576", "NCIT:C17649", "NCIT:C17998"}
 DURATION = re.compile(r"P(?=.)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?")
 
 Json = dict[str, Any]
+Validate = Callable[[str, Any], None]
+"""Checks a document against a schema, by its path in the specification."""
 
 
 def faults(document: Json) -> list[str]:

@@ -82,7 +82,7 @@ def make_cases(source: str, country: str, count: int, seed: int, *, partial: boo
     cases: list[Case] = []
     for number in range(count):
         patient = f"p{chance.randrange(count) if chance.random() < 0.2 else number}"
-        topography, morphology, behaviour = chance.choice(TUMOURS)
+        topography, morphology, behaviour = chance.choice(TUMOURS if partial else TUMOURS[:-1])
         year, years = chance.randrange(2008, 2022), chance.randrange(0, 19)
         vague = partial and chance.random() < 0.1
         cases.append(

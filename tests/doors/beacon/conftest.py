@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from beacon_checks import Validate
 from beacon_client import Client
 from beacon_registries import gateway_of, make_cases, registry
 from jsonschema import Draft202012Validator
@@ -17,12 +16,8 @@ from referencing import Registry, Resource
 from gateway.doors.beacon import create
 from gateway.federation.gateway import Gateway
 
-SHARED = Path(os.environ.get("ICCD_SHARED", Path(__file__).parents[4] / "shared"))
-SPECIFICATION = SHARED / "specs" / "beacon-v2.1.1"
 PREFIX = "https://raw.githubusercontent.com/ga4gh-beacon/beacon-v2/main/"
 MISSING_UPSTREAM = "models/json/beacon-v2-default-model/common/info.json"
-
-Validate = Callable[[str, Any], None]
 
 
 @pytest.fixture(scope="session")
@@ -43,23 +38,14 @@ def client(gateway: Gateway) -> Client:
 
 
 @pytest.fixture(scope="session")
-def whole(gateway: Gateway) -> Client:
-    """The whole application."""
-    from gateway.app import create_app
-
-    return Client(create_app(gateway))
-
-
-@pytest.fixture(scope="session")
-def schemas() -> Registry[Any]:
+def schemas(shared_dir: Path) -> Registry[Any]:
     """All schemas of the specification by their public address."""
-    if not SPECIFICATION.is_dir():
-        pytest.skip(f"the Beacon schemas are not here: {SPECIFICATION.name} is kept outside this repository")
+    folder = shared_dir / "specs" / "beacon-v2.1.1"
     found = {}
-    for path in SPECIFICATION.rglob("*.json"):
+    for path in folder.rglob("*.json"):
         content = json.loads(path.read_text("utf-8"))
         if isinstance(content, dict) and "$schema" in content and "examples" not in str(path.parent):
-            found[PREFIX + path.relative_to(SPECIFICATION).as_posix()] = Resource.from_contents(content)
+            found[PREFIX + path.relative_to(folder).as_posix()] = Resource.from_contents(content)
     found[PREFIX + MISSING_UPSTREAM] = found[PREFIX + "framework/json/common/info.json"]
     assert len(found) > 60
     return Registry().with_resources(found.items())

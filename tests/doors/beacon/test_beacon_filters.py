@@ -82,6 +82,17 @@ def test_filters_are_joined_by_and() -> None:
     assert parse_filters([], SOURCES) == EVERYTHING
 
 
+def test_both_ends_of_a_range_become_one_range_and_contradictions_stay() -> None:
+    assert parse_filters(["year>=2010", "NCIT:C20197", "year<=2019"], SOURCES) == And(
+        (one_of("sex", "male"), Between("year", 2010, 2019))
+    )
+    assert parse_filters(["date>=2010-01-01", "date<2011-01-01"], SOURCES) == DateBetween(
+        dt.date(2010, 1, 1), dt.date(2010, 12, 31)
+    )
+    apart = parse_filters(["year>=2019", "year<=2010"], SOURCES)
+    assert apart == And((Between("year", None, 2010), Between("year", 2019, None)))
+
+
 def test_a_list_of_ids_or_values_is_or() -> None:
     found = parse_filters([{"id": ["ICCC3:IV(a)", "ICDO3:9510/3"]}], SOURCES)
     assert found == terms(("ICCC3", "IV(a)"), ("ICDO3", "9510/3"))

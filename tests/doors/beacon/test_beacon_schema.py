@@ -7,10 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from beacon_checks import faults
+from beacon_checks import Validate, faults
 from beacon_client import Client
 from beacon_registries import gateway_of, make_cases, registry
-from conftest import Validate
 from jsonschema import ValidationError
 
 from gateway.doors.beacon import create
