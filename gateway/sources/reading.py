@@ -12,6 +12,9 @@ from typing import Protocol
 
 from gateway.sources.profile import Profile
 
+NOT_IN_FILE = "\x01"
+"""Text of a column that this file cannot hold (an optional column, an item of a later version): not collected."""
+
 
 class Sink(Protocol):
     """Where an adapter puts what it reads. Every record read is added or rejected exactly once."""
@@ -28,11 +31,21 @@ class Sink(Protocol):
     def issue(self, line: int, item: str, reason: str) -> None:
         """Something odd in a record that is added all the same (unknown item, item of another version)."""
 
-    def csv(self, path: Path, *, delimiter: str, quote: str, encoding: str, header: tuple[str, ...], skip: int) -> None:
-        """A delimited file taken in one piece: the fast way in for tabular kinds.
+    def csv(
+        self,
+        path: Path,
+        *,
+        delimiter: str,
+        quote: str,
+        encoding: str | tuple[str, ...],
+        header: tuple[str, ...],
+        skip: int,
+    ) -> None:
+        """A delimited file (plain or gzip) taken in one piece: the fast way in for tabular kinds.
 
-        `header` are the names of the file's columns in order, `skip` the lines before the first record. Lines with
-        another number of columns are rejected by line number.
+        `encoding` may be several, tried in order on the whole file. `header` are the names of the file's columns in
+        order, `skip` the lines before the first record. Lines with another number of columns are rejected by line
+        number; columns of the profile that the header lacks are `NOT_IN_FILE`.
         """
 
 

@@ -1,0 +1,263 @@
+"""Where adapters put what they read: raw texts in one work table, each record with its file and line.
+
+Records that come one by one are spooled to a delimited file and read in one piece; a delimited file goes into the
+table directly. DuckDB's parser is believed only where its records and rejects are exactly the file's lines; any other
+file (line feeds inside quotes, a quote that is never closed) is read again with Python's csv.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+import duckdb
+
+from gateway.errors import BadFile, SourceFailure
+from gateway.sources.loading.report import LINES_NAMED
+from gateway.sources.loading.survey import Survey, survey
+from gateway.sources.profile import Profile, column_key
+from gateway.sources.reading import NOT_IN_FILE
+
+NO_TEXT = "\x02no text\x02"
+"""A text that stands for SQL NULL in read_csv: none, so that blanks come in as blanks."""
+OTHER_WIDTH = "the line has another number of columns than the header"
+NOT_DELIMITED = "the line is not delimited text: quotes that do not match"
+_REASONS = {"MISSING COLUMNS": OTHER_WIDTH, "TOO MANY COLUMNS": OTHER_WIDTH}
+_EVERY = 5_000
+
+
+@dataclass(slots=True)
+class Odd:
+    """A reason with its number of records and the first lines."""
+
+    count: int = 0
+    lines: list[int] = field(default_factory=list)
+
+    def at(self, line: int) -> None:
+        """Count one more record."""
+        self.count += 1
+        if len(self.lines) < LINES_NAMED:
+            self.lines.append(line)
+
+
+@dataclass(slots=True)
+class FileState:
+    """What is known of one file while it is read.
+
+    Attributes
+    ----------
+    first_line
+        Line of the first record, for a file that was taken in one piece.
+    gaps
+        Lines in such a file that are no record: blank or rejected.
+    """
+
+    path: Path
+    sha256: str = ""
+    size: int = 0
+    first_line: int = 1
+    gaps: list[int] = field(default_factory=list)
+    rejects: dict[tuple[str, str], Odd] = field(default_factory=dict)
+    issues: dict[tuple[str, str], Odd] = field(default_factory=dict)
+    odd_lines: set[int] = field(default_factory=set)
+    unknown_columns: tuple[str, ...] = ()
+
+    @property
+    def rejected(self) -> int:
+        """Records of which no case could be made."""
+        return sum(odd.count for odd in self.rejects.values())
+
+
+class Spool:
+    """The sink of a load; one for all its files, in order."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        profile: Profile,
+        scratch: Path,
+        progress: Callable[[Path, int], None],
+    ) -> None:
+        self._connection = connection
+        self._profile = profile
+        self._scratch = scratch
+        self._progress = progress
+        self._names = [f"c{number}" for number in range(len(profile.columns))]
+        self._width = len(profile.columns)
+        self._strict = profile.mode == "strict"
+        self._text: TextIO | None = None
+        self._spooled = 0
+        self.files: list[FileState] = []
+        self.records = 0
+        columns = ", ".join(f"{name} VARCHAR" for name in self._names)
+        connection.execute(f"CREATE TABLE raw (file USMALLINT, line INTEGER, {columns})")
+
+    # --- the port ---------------------------------------------------------------------------------------------------
+
+    def add(self, line: int, values: Sequence[str | None]) -> None:
+        """One tumour: raw texts in the order of `profile.columns`."""
+        if len(values) != self._width:
+            raise ValueError(f"{len(values)} values for {self._width} columns")
+        if self._text is None:
+            self._start_spool()
+        self._write((line, *values))
+        self._spooled += 1
+        self._count()
+
+    def reject(self, line: int, item: str, reason: str) -> None:
+        """One record that is not a case."""
+        self._file.rejects.setdefault((item, reason), Odd()).at(line)
+        self._count()
+
+    def issue(self, line: int, item: str, reason: str) -> None:
+        """Something odd in a record that is added all the same."""
+        self._file.issues.setdefault((item, reason), Odd()).at(line)
+        if self._strict:
+            self._file.odd_lines.add(line)
+
+    def csv(
+        self,
+        path: Path,
+        *,
+        delimiter: str,
+        quote: str,
+        encoding: str | tuple[str, ...],
+        header: tuple[str, ...],
+        skip: int,
+    ) -> None:
+        """A delimited file taken in one piece; see gateway.sources.reading.Sink."""
+        encodings = (encoding,) if isinstance(encoding, str) else encoding
+        surveyed = survey(path, encodings, self._scratch)
+        picks = _picks(self._profile, header)
+        named = {column_key(name) for name in self._profile.columns}
+        self._file.unknown_columns = tuple(name for name in header if column_key(name) not in named)
+        if not self._take_whole(surveyed, delimiter, quote, picks, len(header), skip):
+            self._take_by_line(surveyed, delimiter, quote, picks, len(header), skip)
+        for copy in (surveyed.plain,):
+            if copy != path:
+                copy.unlink()
+
+    # --- files --------------------------------------------------------------------------------------------------------
+
+    @property
+    def _file(self) -> FileState:
+        return self.files[-1]
+
+    def start(self, state: FileState) -> None:
+        """Begin with a file."""
+        self.files.append(state)
+
+    def finish(self) -> None:
+        """End a file: what was spooled goes into the table."""
+        if self._text is None:
+            return
+        self._text.close()
+        self._text = None
+        columns = ", ".join(f"'{name}': 'VARCHAR'" for name in self._names)
+        taken = self._connection.execute(
+            f"""INSERT INTO raw SELECT {len(self.files) - 1}, * FROM read_csv({_literal(str(self._spool_path))},
+            auto_detect = false, header = false, delim = ',', quote = '"', escape = '"', nullstr = '{NO_TEXT}',
+            columns = {{'line': 'INTEGER', {columns}}}, max_line_size = 16777216)"""
+        ).fetchall()[0][0]
+        if taken != self._spooled:
+            raise SourceFailure(f"{self._spooled} records were read but {taken} kept", where=str(self._file.path))
+        self._spool_path.unlink()
+
+    @property
+    def _spool_path(self) -> Path:
+        return self._scratch / "spool.csv"
+
+    def _start_spool(self) -> None:
+        self._text = self._spool_path.open("w", encoding="utf-8", errors="replace", newline="", buffering=1 << 20)
+        self._write = csv.writer(self._text, lineterminator="\n").writerow
+        self._spooled = 0
+
+    def _count(self, number: int = 1) -> None:
+        before = self.records
+        self.records += number
+        if before // _EVERY != self.records // _EVERY:
+            self._progress(self._file.path, self.records)
+
+    # --- delimited files ----------------------------------------------------------------------------------------------
+
+    def _take_whole(
+        self, file: Survey, delimiter: str, quote: str, picks: Sequence[int | None], width: int, skip: int
+    ) -> bool:
+        """Let DuckDB read the file; False (and nothing taken) unless its records are exactly the lines."""
+        if any(line <= skip for line in file.blanks):
+            return False
+        number = len(self.files) - 1
+        columns = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(width))
+        chosen = ", ".join(f"'{NOT_IN_FILE}'" if pick is None else f"f{pick}" for pick in picks)
+        run = self._connection.execute
+        run("BEGIN")
+        try:
+            taken = run(
+                f"""INSERT INTO raw SELECT {number}, NULL, {chosen} FROM read_csv({_literal(str(file.plain))},
+                auto_detect = false, header = false, skip = {skip}, delim = {_literal(delimiter)},
+                quote = {_literal(quote)}, escape = {_literal(quote)}, nullstr = '{NO_TEXT}', columns = {{{columns}}},
+                ignore_errors = true, store_rejects = true, rejects_limit = 0,
+                rejects_table = 'rejects_{number}', rejects_scan = 'reject_scans_{number}')"""
+            ).fetchall()[0][0]
+            rejects = run(
+                f"SELECT line, any_value(error_type) FROM rejects_{number} GROUP BY line ORDER BY line"
+            ).fetchall()
+        except (duckdb.InvalidInputException, duckdb.ConversionException):
+            run("ROLLBACK")
+            return False
+        records = file.lines - skip - len(file.blanks)
+        if taken + len(rejects) != records:
+            run("ROLLBACK")
+            return False
+        run("COMMIT")
+        state = self._file
+        state.first_line = skip + 1
+        state.gaps = sorted([*file.blanks, *(line for line, _ in rejects)])
+        for line, error in rejects:
+            self.reject(line, "line", _REASONS.get(str(error), NOT_DELIMITED))
+        self._count(taken)
+        return True
+
+    def _take_by_line(
+        self, file: Survey, delimiter: str, quote: str, picks: Sequence[int | None], width: int, skip: int
+    ) -> None:
+        """Read the file record by record."""
+        options: dict[str, object] = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
+        csv.field_size_limit(sys.maxsize)
+        with file.plain.open(encoding="utf-8-sig", newline="") as text:
+            for _ in range(skip):
+                text.readline()
+            rows = csv.reader(text, delimiter=delimiter, strict=True, **options)  # type: ignore[arg-type]
+            while True:
+                line = skip + rows.line_num + 1
+                try:
+                    row = next(rows, None)
+                except csv.Error as error:
+                    if "end of data" in str(error):
+                        raise BadFile(
+                            "a quote is opened and never closed",
+                            where=f"{self._file.path}:{line}",
+                            expected="quotes in pairs",
+                        ) from None
+                    self.reject(line, "line", NOT_DELIMITED)
+                    continue
+                if row is None:
+                    return
+                if len(row) == width or (len(row) == width + 1 and not row[-1]):
+                    self.add(line, [NOT_IN_FILE if pick is None else row[pick] for pick in picks])
+                elif row:
+                    self.reject(line, "line", OTHER_WIDTH)
+
+
+def _picks(profile: Profile, header: Sequence[str]) -> list[int | None]:
+    """Position in the file of each column of the profile, None where the file has no such column."""
+    positions = {column_key(name): position for position, name in reversed(list(enumerate(header)))}
+    return [positions.get(column_key(name)) for name in profile.columns]
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
