@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from gateway.doors.fhir.grammar import alternatives, unescape
 from gateway.doors.fhir.parameters import ID, Builder, Parameter, Searchable
+from gateway.doors.fhir.ranges import join_ranges
 from gateway.errors import BadQuestion, TooCostly, Unsupported
 from gateway.model.query import NOTHING, And, CaseQuery, Expr, OneOf, Page
 
@@ -107,7 +108,7 @@ class Search:
         unit = self.resource.unit
         if self.ids == ():
             return CaseQuery(where=NOTHING, unit=unit)
-        filters, records = self.filters, None
+        filters, records = join_ranges(self.filters), None
         if self.ids is not None:
             filters = (*filters, OneOf("source", frozenset(item.source for item in self.ids)))
             records = tuple(str(item) for item in self.ids)

@@ -75,9 +75,14 @@ def _respond(
 
 
 def _asked_format(request: Request) -> Format:
+    """Format of an error: as asked where that can be read, else by Accept, else JSON."""
     try:
-        return format_of(request, pairs_of(request.scope["query_string"]))
-    except (HTTPException, BadQuestion):
+        pairs = pairs_of(request.scope["query_string"])
+    except BadQuestion:
+        pairs = ()
+    try:
+        return format_of(request, pairs)
+    except HTTPException:
         return JSON
 
 

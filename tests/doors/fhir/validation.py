@@ -43,7 +43,9 @@ class OfficialSchemas:
                 "definitions": self.schema["definitions"],
             }
             self._validators[name] = jsonschema_rs.validator_for(schema)
-        return [f"{list(error.instance_path)}: {error.message}" for error in self._validators[name].iter_errors(resource)]
+        return [
+            f"{list(error.instance_path)}: {error.message}" for error in self._validators[name].iter_errors(resource)
+        ]
 
     def xml_faults(self, document: bytes) -> list[str]:
         """Faults of a document by the XML schema."""

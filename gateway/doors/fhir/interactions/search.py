@@ -18,6 +18,7 @@ from gateway.doors.fhir.render.patient import by_patient, patient
 from gateway.doors.fhir.request import Asked
 from gateway.errors import BadQuestion, IccdError
 from gateway.model.capability import Granularity
+from gateway.model.query import OneOf, leaves
 from gateway.model.values import Precision
 
 Match = tuple[str, Sequence[ReleasedCase]]
@@ -33,6 +34,7 @@ async def search(door: Door, asked: Asked) -> Reply:
         The search cannot be read or answered; `where` is the parameter as it was written.
     """
     wanted = parse_search(SEARCHABLE[asked.resource], asked.pairs, lenient=asked.lenient)
+    _check_registries(wanted, {*door.gateway.sources, *door.gateway.broken})
     by_ids = wanted.ids is not None
     if asked.posted and wanted.ids and len(wanted.ids) > wanted.controls.count:
         expected = f"at least {len(wanted.ids)}"
@@ -73,6 +75,22 @@ def total_of_ids(search: Search, answer: ReleasedAnswer, found: int) -> Total:
     if found == len(ids) or (answered and certain):
         return Total(found, found, Precision.EXACT)
     return Total(found, len(ids), Precision.BOUNDED)
+
+
+def _check_registries(search: Search, known: set[str]) -> None:
+    named = {
+        value
+        for expression in search.filters
+        for leaf in leaves(expression)
+        if isinstance(leaf, OneOf) and leaf.field == "source"
+        for value in leaf.values
+    }
+    if named - known:
+        raise BadQuestion(
+            f"no registry {', '.join(sorted(named - known))} here",
+            where="_source",
+            expected=f"one of {', '.join(sorted(known))}",
+        )
 
 
 def _matches(search: Search, answer: ReleasedAnswer) -> list[Match]:

@@ -148,9 +148,7 @@ def condition_code(
     urls = url_of_prefix()
     derived = None if isinstance(morphology, Absent) else False
     codings = [
-        coding(
-            urls["ICCC3"], code, version=group.edition, display=group_name(code, group.edition), recorded=derived
-        )
+        coding(urls["ICCC3"], code, version=group.edition, display=group_name(code, group.edition), recorded=derived)
         for group in iccc
         for code in _codes(group)
     ]

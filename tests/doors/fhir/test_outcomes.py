@@ -1,0 +1,229 @@
+"""What went wrong is said: sources by name in the search set, errors as OperationOutcome in the asked format."""
+
+from __future__ import annotations
+
+import pytest
+from lxml import etree
+
+from gateway.doors.fhir import create
+from gateway.doors.fhir.outcome import KINDS, of_error
+from gateway.errors import (
+    BadFile,
+    BadQuestion,
+    BadSettings,
+    Expired,
+    IccdError,
+    LoadRefused,
+    NotFound,
+    NotPermitted,
+    SourceFailure,
+    SourceUnavailable,
+    TooCostly,
+    UnknownTerm,
+    Unsupported,
+)
+from gateway.federation.gateway import Gateway
+from tests.doors.fhir.client import Client, bounds, issues, matches
+from tests.doors.fhir.registries import CANNOT, GONE, gateway_of, make_cases, registry
+
+ICCC = "http://terminology.hl7.org/CodeSystem/iccc-3"
+STATUS_SYSTEM = "https://w3id.org/iccd/fhir/CodeSystem/source-status"
+
+
+@pytest.fixture(scope="module")
+def troubled() -> Client:
+    """One registry that answers, and one of each kind that does not."""
+    names = ("a-open", "b-gone", "c-slow", "d-cannot", "e-counts")
+    sources = {name: registry(name, f"X{name[0].upper()}", make_cases(name, "FR", 30, 3)) for name in names}
+    sources["b-gone"].error = GONE
+    sources["c-slow"].delay_seconds = 5
+    sources["d-cannot"].error = CANNOT
+    gateway = gateway_of(
+        *sources.values(),
+        policies={"e-counts": "count"},
+        broken={"f-broken": "the snapshot is of another version"},
+        deadline_seconds=0.3,
+    )
+    return Client(create(gateway))
+
+
+def test_each_source_that_could_not_fully_answer_is_named_and_never_counts_as_zero(troubled: Client) -> None:
+    found = troubled.json("/Condition?_count=100")
+    low, high = bounds(found)
+    assert low >= 30
+    assert high is None
+    named = {
+        next(part["valueString"] for part in issue["extension"][0]["extension"] if part["url"] == "source"): (
+            issue["code"],
+            issue["details"]["coding"][0]["code"],
+        )
+        for issue in issues(found)
+        if "extension" in issue
+    }
+    assert named == {
+        "b-gone": ("incomplete", "error"),
+        "c-slow": ("timeout", "timeout"),
+        "d-cannot": ("not-supported", "unsupported"),
+        "e-counts": ("suppressed", "ok"),
+        "f-broken": ("incomplete", "error"),
+    }
+    assert {resource["meta"]["source"].rpartition("/")[2] for resource in matches(found)} == {"a-open"}
+    assert {issue["details"]["coding"][0]["system"] for issue in issues(found) if "extension" in issue} == {
+        STATUS_SYSTEM
+    }
+
+
+def test_a_source_that_withholds_everything_is_named() -> None:
+    client = Client(
+        create(gateway_of(registry("shut", "FR", make_cases("shut", "FR", 9, 1)), policies={"shut": "closed"}))
+    )
+    found = client.json("/Condition")
+    assert [issue["code"] for issue in issues(found)] == ["suppressed"]
+    assert bounds(found) == (0, None)
+    assert not matches(found)
+
+
+def test_a_record_of_a_source_that_may_not_show_it_is_forbidden_whether_or_not_it_exists(troubled: Client) -> None:
+    for name in ("c1", "c99999"):
+        refused = troubled.json(f"/Condition/e-counts.{name}", status=403)
+        assert refused["issue"][0]["code"] == "forbidden"
+        assert name not in str(refused)
+
+
+def test_a_record_of_a_source_that_does_not_answer_is_unavailable_and_not_missing(troubled: Client) -> None:
+    for source in ("b-gone", "c-slow", "f-broken"):
+        assert troubled.json(f"/Condition/{source}.c1", status=503)["issue"][0]["code"] == "transient"
+
+
+def test_every_error_of_ours_has_one_status_and_issue_type() -> None:
+    errors: list[IccdError] = [
+        kind("wrong", where="here", expected="right")
+        for kind in (
+            BadQuestion,
+            UnknownTerm,
+            TooCostly,
+            Unsupported,
+            NotFound,
+            Expired,
+            NotPermitted,
+            BadSettings,
+            SourceFailure,
+            BadFile,
+            LoadRefused,
+            SourceUnavailable,
+            IccdError,
+        )
+    ]
+    assert {error.category for error in errors} == set(KINDS)
+    statuses = {type(error).__name__: of_error(error)[0] for error in errors}
+    assert statuses["TooCostly"] == 422
+    assert statuses["Expired"] == 410
+    assert statuses["SourceUnavailable"] == 503
+    issue = of_error(UnknownTerm("no such code", where="code", expected="a code"))[1]["issue"][0]
+    assert issue == {
+        "severity": "error",
+        "code": "code-invalid",
+        "details": {"text": "code: no such code"},
+        "diagnostics": "expected a code",
+        "location": ["http.code"],
+    }
+
+
+WRONG = [
+    ("GET", "/Condition?foo=1", 400, "not-supported", "foo"),
+    ("GET", "/Condition?code=IV(a)", 400, "invalid", "code"),
+    ("GET", f"/Condition?code={ICCC}|XX(q)", 400, "code-invalid", "code"),
+    (
+        "GET",
+        "/Condition?code:not=http://terminology.hl7.org/CodeSystem/icd-o-3|9999/3",
+        400,
+        "code-invalid",
+        "code:not",
+    ),
+    ("GET", "/Condition?onset-date=yesterday", 400, "invalid", "onset-date"),
+    ("GET", "/Condition?_count=-1", 400, "invalid", "_count"),
+    ("GET", "/Condition?_source=nowhere", 400, "invalid", "_source"),
+    ("GET", "/Condition?code=%ff", 400, "invalid", "search"),
+    ("GET", "/Condition?" + "&".join(["_source=x"] * 70), 422, "too-costly", "search"),
+    ("GET", "/Condition/de-two.c99999", 404, "not-found", "Condition"),
+    ("GET", "/Condition/nowhere.c1", 404, "not-found", "Condition"),
+    ("GET", "/Condition/%00", 404, "not-found", "Condition"),
+    ("GET", "/Condition/de-two.c1?code=1", 400, "invalid", "code"),
+    ("GET", "/metadata?mode=terminology", 400, "not-supported", "mode"),
+    ("GET", "/StructureDefinition/none", 404, "not-found", "StructureDefinition"),
+    ("GET", "/Practitioner", 404, "not-found", None),
+    ("GET", "/", 404, "not-found", None),
+    ("GET", "/Condition/de-two.c1/_history/1", 404, "not-found", None),
+    ("POST", "/Condition", 405, "not-supported", None),
+    ("PUT", "/Condition/de-two.c1", 405, "not-supported", None),
+    ("DELETE", "/Patient/de-two.p1", 405, "not-supported", None),
+    ("PATCH", "/metadata", 405, "not-supported", None),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "status", "code", "where"), WRONG)
+def test_an_error_is_an_operation_outcome_that_names_the_place(
+    client: Client, method: str, path: str, status: int, code: str, where: str | None
+) -> None:
+    answer = client.request(method, path)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"].startswith("application/fhir+json")
+    issue = answer.json()["issue"][0]
+    assert (issue["severity"], issue["code"]) == ("error", code)
+    assert issue.get("location") == (None if where is None else [f"http.{where}"])
+    assert "Traceback" not in answer.text
+    if status == 405:
+        assert "GET" in answer.headers["allow"]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [row[:3] for row in WRONG])
+def test_an_error_comes_in_xml_where_xml_was_asked_for(client: Client, method: str, path: str, status: int) -> None:
+    answer = client.request(method, path, headers={"accept": "application/fhir+xml"})
+    assert answer.status_code == status
+    assert etree.fromstring(answer.content).tag == "{http://hl7.org/fhir}OperationOutcome"
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "status", "kind"),
+    [
+        ("", "*/*", 200, "json"),
+        ("", "application/fhir+json;fhirVersion=4.0", 200, "json"),
+        ("", "application/fhir+json;fhirVersion=5.0", 406, "json"),
+        ("", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", 200, "xml"),
+        ("", "application/fhir+xml;q=0.1, application/json", 200, "json"),
+        ("", "text/turtle", 406, "json"),
+        ("", "application/json;q=0", 406, "json"),
+        ("?_format=xml", "application/json", 200, "xml"),
+        ("?_format=application/fhir+xml", "*/*", 200, "xml"),
+        ("?_format=application%2Ffhir%2Bjson", "application/xml", 200, "json"),
+        ("?_format=ttl", "*/*", 406, "json"),
+        ("?_format=json&_pretty=true", "*/*", 200, "json"),
+    ],
+)
+def test_format_wins_over_accept_and_what_cannot_be_had_is_406(
+    client: Client, query: str, accept: str, status: int, kind: str
+) -> None:
+    for path in ("/metadata", "/Condition", "/Condition/de-two.c1"):
+        answer = client.get(path + query, headers={"accept": accept})
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"] == f"application/fhir+{kind}; charset=utf-8"
+
+
+def test_a_body_of_another_type_or_size_is_refused(client: Client) -> None:
+    json = client.request("POST", "/Condition/_search", json={"code": "x"})
+    assert (json.status_code, json.json()["issue"][0]["code"]) == (415, "not-supported")
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    large = client.request("POST", "/Condition/_search", content="code=" + "x" * 300_000, headers=form)
+    assert (large.status_code, large.json()["issue"][0]["code"]) == (413, "too-long")
+
+
+def test_a_fault_of_the_server_tells_nothing_of_itself(monkeypatch: pytest.MonkeyPatch, gateway: Gateway) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("patient 4711 in /var/lib")
+
+    monkeypatch.setattr(Gateway, "ask", broken)
+    answer = Client(create(gateway), quiet=True).get("/Condition")
+    assert answer.status_code == 500
+    assert answer.json()["issue"][0]["code"] == "exception"
+    assert "4711" not in answer.text
+    assert "/var" not in answer.text
