@@ -41,6 +41,9 @@ SYSTEMS = {
 SEXES = {"C20197": "male", "C16576": "female", "C17649": "other", "C17998": "unknown"}
 """NCI Thesaurus code -> sex; the values of the Beacon default model, individuals.sex."""
 
+UNKNOWN_SEX = frozenset({"unknown", "not-collected"})
+"""The standard's `unknown` is "not assessed or not available"."""
+
 SCOPES = frozenset({"individual", "individuals"})
 KEYS = frozenset({"id", "operator", "value", "scope", "scopes", "includeDescendantTerms", "similarity", "excluded"})
 OPERATORS = {"=": "=", "!": "!", "!=": "!", "<": "<", ">": ">", "<=": "<=", ">=": ">="}
@@ -194,7 +197,7 @@ def _term(text: str, where: str, *, descendants: bool) -> DiagnosisIn | OneOf:
     if system == "ICDO3" and found["edition"] is None:
         return _icdo(code, where, descendants=descendants)
     if system == "NCIT" and code.upper() in SEXES:
-        return OneOf("sex", frozenset({SEXES[code.upper()]}))
+        return OneOf("sex", UNKNOWN_SEX if SEXES[code.upper()] == "unknown" else frozenset({SEXES[code.upper()]}))
     if not descendants:
         raise _no_descendants(text, where)
     return DiagnosisIn("diagnosis", (Term(system, code, found["edition"]),))

@@ -49,6 +49,7 @@ def one_of(field: str, *values: str) -> OneOf:
         ("SCT:432328008", terms(("SCT", "432328008"))),
         ("NCIT:C16576", one_of("sex", "female")),
         ("NCIT:C20197", one_of("sex", "male")),
+        ("NCIT:C17998", one_of("sex", "unknown", "not-collected")),
         ("!NCIT:C20197", Not(one_of("sex", "male"))),
         ("age<=P14Y", Between("age", 0, 14)),
         ("age<P15Y", Between("age", 0, 14)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from beacon_registries import gateway_of, make_cases, registry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.doors import beacon, statistics
+from gateway.doors import beacon, fhir, statistics
+from gateway.federation.gateway import Gateway
 
 CHOICES = {
     "diagnosis": [
@@ -116,3 +118,89 @@ def test_the_records_of_all_pages_are_as_many_as_the_exact_count() -> None:
             sum(len(item["results"]) for item in answer["response"]["resultSets"])
             == answer["responseSummary"]["numTotalResults"]
         )
+
+
+def bounds_of(answer: dict[str, Any]) -> tuple[int, int | None]:
+    """Low and high of a Beacon count."""
+    low = answer["responseSummary"]["numTotalResults"]
+    ranges = answer["info"].get("resultCountDescription", {"minRange": low, "maxRange": low})
+    return ranges["minRange"], ranges["maxRange"]
+
+
+def bounds_of_bundle(bundle: dict[str, Any]) -> tuple[int, int | None]:
+    """Low and high of a FHIR searchset: total where it is exact, else the extension that bounds it."""
+    if "total" in bundle:
+        return bundle["total"], bundle["total"]
+    found = next(item for item in bundle["_total"]["extension"] if item["url"].endswith("/count-bounds"))
+    parts = {part["url"]: part.get("valueUnsignedInt") for part in found["extension"]}
+    return parts["low"], parts.get("high")
+
+
+SYSTEM_URLS = {
+    "iccc3": "http://terminology.hl7.org/CodeSystem/iccc-3",
+    "icdo3": "http://terminology.hl7.org/CodeSystem/icd-o-3",
+    "ncit": "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl",
+    "icd10": "http://hl7.org/fhir/sid/icd-10",
+}
+FHIR_CHOICES = {
+    "diagnosis": [
+        ("ICCC3:IV(a)", ("code", "{iccc3}|IV(a)")),
+        ("pgx:icdom-95003", ("code", "{icdo3}|9500/3")),
+        ("NCIT:C3270", ("code", "{ncit}|C3270")),
+        ("ICD10:C74", ("code", "{icd10}|C74")),
+    ],
+    "site": [("pgx:icdot-C74.9", ("body-site", "{icdo3}|C74.9")), ("ICDO3:C71", ("body-site", "{icdo3}|C71"))],
+    "age": [("age<=P14Y", ("age-at-diagnosis", "le14")), ("age>=P15Y", ("age-at-diagnosis", "ge15"))],
+    "year": [("year=2015", ("onset-date", "2015")), ("date>=2015-06-01", ("onset-date", "ge2015-06-01"))],
+    "sex": [("NCIT:C16576", ("subject:Patient.gender", "female")), ("NCIT:C20197", ("patient.gender", "male"))],
+    "source": [("source=fr-one", ("_source", "fr-one"))],
+}
+FHIR_QUESTION = st.lists(st.sampled_from(sorted(FHIR_CHOICES)), unique=True, max_size=4).flatmap(
+    lambda fields: st.tuples(*(st.sampled_from(FHIR_CHOICES[field]) for field in fields))
+)
+
+
+@pytest.fixture(scope="module")
+def fhir_doors() -> tuple[Client, Client]:
+    """Beacon and FHIR over registries whose patients have one tumour each."""
+    sources = [
+        registry(
+            name, country, [replace(case, patient_id=case.case_id) for case in make_cases(name, country, 90, seed)]
+        )
+        for seed, (name, country) in enumerate((("fr-one", "FR"), ("de-two", "DE")))
+    ]
+    guarded = gateway_of(*sources)
+    return Client(beacon.create(guarded)), Client(fhir.create(guarded))
+
+
+@settings(deadline=None, max_examples=60)
+@given(question=FHIR_QUESTION)
+def test_beacon_individuals_and_fhir_conditions_agree_where_each_patient_has_one_tumour(
+    fhir_doors: tuple[Client, Client], question: tuple[tuple[str, tuple[str, str]], ...]
+) -> None:
+    filters = ",".join(mine for mine, _ in question)
+    parameters = [(name, value.format(**SYSTEM_URLS)) for _, (name, value) in question]
+    mine = fhir_doors[0].get("/individuals", params={"filters": filters, "requestedGranularity": "count"})
+    theirs = fhir_doors[1].get("/Condition", params=[*parameters, ("_summary", "count")])
+    assert (mine.status_code, theirs.status_code) == (200, 200), theirs.text
+    assert bounds_of(mine.json()) == bounds_of_bundle(theirs.json())
+
+
+@pytest.mark.parametrize(
+    ("filters", "parameters"),
+    [
+        ("", {}),
+        ("NCIT:C16576", {"gender": "female"}),
+        ("!NCIT:C16576", {"gender:not": "female"}),
+        ("source=fr-one", {"_source": "fr-one"}),
+        ("NCIT:C17998", {"gender": "unknown"}),
+        ("source=fr-one,NCIT:C20197", {"_source": "fr-one", "gender": "male"}),
+    ],
+)
+def test_beacon_individuals_and_fhir_patients_agree(gateway: Gateway, filters: str, parameters: dict[str, str]) -> None:
+    mine = Client(beacon.create(gateway)).get(
+        "/individuals", params={"filters": filters, "requestedGranularity": "count"}
+    )
+    theirs = Client(fhir.create(gateway)).get("/Patient", params={**parameters, "_summary": "count"})
+    assert (mine.status_code, theirs.status_code) == (200, 200), theirs.text
+    assert bounds_of(mine.json()) == bounds_of_bundle(theirs.json())
