@@ -16,7 +16,7 @@ import duckdb
 
 from gateway.synth.truth import Progress
 
-RANGE_CASES = 1 << 14
+RANGE_CASES = 1 << 13
 _GZIP_LEVEL = 1
 
 Render = Callable[[Path, Path, Progress], list[Path]]
