@@ -26,7 +26,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 import terminology
 from gateway.model.answer import SourceAnswer
@@ -448,6 +448,7 @@ class SourceContract:
         @settings(
             max_examples=self.examples,
             deadline=None,
+            phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         )
         @given(registries(self.diagnoses), extra)

@@ -173,6 +173,8 @@ class Reader:
 
     def _rows(self, cursor: duckdb.DuckDBPyConnection, numbers: Ints) -> Block:
         """Rows by number, in the order given."""
+        if not len(numbers):
+            return _read(cursor, "false")
         blocks = np.unique(numbers // BLOCK).tolist()
         kept = {number: block for number in blocks if (block := self._blocks.get(number)) is not None}
         missing = [number for number in blocks if number not in kept]
