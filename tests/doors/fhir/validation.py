@@ -81,9 +81,9 @@ def profile_faults(resource: Json, profile: Json) -> list[str]:
         for parent in _values(resource, path[1]) if len(path) == 3 else [resource]:
             found = len(list(_values(parent, path[-1])))
             highest = None if element["max"] == "*" else int(element["max"])
-            if isinstance(parent, dict) and "coding" not in path and not _is_absent(parent):
-                if found < element["min"] or (highest is not None and found > highest):
-                    faults.append(f"{element['path']}: {found} times, {element['min']}..{element['max']}")
+            judged = isinstance(parent, dict) and "coding" not in path and not _is_absent(parent)
+            if judged and (found < element["min"] or (highest is not None and found > highest)):
+                faults.append(f"{element['path']}: {found} times, {element['min']}..{element['max']}")
     return [*faults, *_slice_faults(resource, profile)]
 
 
