@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gateway.cli.options import json_option, settings_option
+
+if TYPE_CHECKING:
+    from gateway.sources.loading import LoadReport
 
 
 @click.command()
@@ -22,7 +27,7 @@ def load(names: tuple[str, ...], force: bool, as_json: bool, settings: Path) -> 
 
     reports, failures = load_all(settings, names, force=force)
     if as_json:
-        body = {"loaded": {name: report.as_dict() for name, report in reports.items()}, "failed": failures}
+        body = {"loaded": {name: report.as_json() for name, report in reports.items()}, "failed": failures}
         click.echo(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
         return 1 if failures else 0
     for name, report in reports.items():
@@ -30,8 +35,16 @@ def load(names: tuple[str, ...], force: bool, as_json: bool, settings: Path) -> 
             f"{name}: {report.read} read = {report.accepted} accepted + {report.quarantined} quarantined"
             f" + {report.rejected} rejected"
         )
-        for line in report.remarks():
-            click.echo(f"  {line}", err=True)
+        for remark in remarks(report):
+            click.echo(f"  {remark}", err=True)
     for name, reason in failures.items():
         click.echo(f"{name}: failed: {reason}", err=True)
     return 1 if failures else 0
+
+
+def remarks(report: LoadReport) -> Iterator[str]:
+    """Why records were kept aside, and what became unknown; counts only."""
+    for reason, count in sorted(report.reasons.items()):
+        yield f"{count} x {reason}"
+    for issue in report.issues:
+        yield f"{issue.severity}: {issue.count} x {issue.field}: {issue.reason}"

@@ -80,6 +80,6 @@ def _bar(bars: Progress | None, name: str) -> Report | None:
     task = bars.add_task(name, total=1, step="starting")
 
     def report(progress: LoadProgress) -> None:
-        bars.update(task, completed=progress.done_bytes, total=max(progress.total_bytes, 1), step=progress.step)
+        bars.update(task, completed=progress.done_bytes, total=max(progress.total_bytes, 1), step=progress.stage)
 
     return report
