@@ -108,7 +108,9 @@ def read_root(path: Path) -> Root:
     return target.root
 
 
-def read_elements(path: Path, tag: str, depth: int, on_control: Callable[[int], None] | None = None) -> Iterator[Found]:
+def read_elements(
+    path: Path, tag: str, depth: int, on_control: Callable[[int], None] | None = None, *, only_there: bool = False
+) -> Iterator[Found]:
     """Elements of one tag at one depth, each cleared when the next is asked for.
 
     Parameters
@@ -118,9 +120,11 @@ def read_elements(path: Path, tag: str, depth: int, on_control: Callable[[int], 
     tag
         `{namespace}name` or `name`.
     depth
-        Number of ancestors of the elements wanted; elements of that tag elsewhere are left alone.
+        Number of ancestors of the elements wanted.
     on_control
         Takes the line of each raw control character, which is then left out; None makes such a character an error.
+    only_there
+        Refuse elements of that tag at another depth; else they are left alone.
 
     Raises
     ------
@@ -146,6 +150,8 @@ def read_elements(path: Path, tag: str, depth: int, on_control: Callable[[int], 
             since += len(chunk)
             for element in _ended(parser):
                 if _depth(element) != depth:
+                    if only_there:
+                        raise _misplaced(element, path)
                     continue
                 since = 0
                 if last is None:
@@ -218,6 +224,15 @@ def _refuse_doctype(element: etree._Element, path: Path) -> None:
     """Second look, in case the file was exchanged after its root tag had been read."""
     if element.getroottree().docinfo.internalDTD is not None:
         raise _doctype_refused(path, 1)
+
+
+def _misplaced(element: etree._Element, path: Path) -> BadFile:
+    name = etree.QName(element).localname
+    return BadFile(
+        f"<{name}> has no place here",
+        where=f"{path.name}:{line_of(element)}",
+        expected=f"<{name}> where the schema has it",
+    )
 
 
 def _chunks(file: BinaryIO, on_control: Callable[[int], None] | None) -> Iterator[bytes]:
