@@ -144,13 +144,16 @@ class Terminology:
     def translate(self, system: str, code: str, target: str, edition: str | None = None) -> tuple[Translation, ...]:
         """Codes of the target system that share a tumour with a code, each with how it stands to it.
 
-        `edition` is the one of an ICCC3 (or SEER) side, else of an ICDO3 source.
+        `edition` is that of the side which has editions: ICCC-3 (2005, who2008, 2017) or ICD-O-3 (3.x). Raises as
+        `meaning` does, and UnknownSystem for an edition that neither side can have.
         """
         wanted = self._system(target)
+        if edition is not None and not (_takes(system, edition) or _takes(target, edition)):
+            raise UnknownSystem(f"neither {system} nor {target} has an edition {edition!r}", expected="no edition")
         source = self.meaning(system, code, edition if _takes(system, edition) else None)
         target_edition = edition if _takes(target, edition) else None
         codes = wanted.cover(source.boxes, target_edition).possible
-        found = [wanted.meaning(each, target_edition) for each in sorted(codes)]
+        found = [wanted.meaning(each, target_edition or _default_edition(target)) for each in sorted(codes)]
         return tuple(Translation(m.system, m.code, equivalence(m, source), m.rows) for m in found)
 
     def cover(self, boxes: BoxSet, system: str, edition: str | None = None) -> Cover:
@@ -231,9 +234,13 @@ def equivalence(target: Meaning, source: Meaning) -> Equivalence:
 
 
 def _takes(system: str, edition: str | None) -> bool:
-    """Whether an edition can be meant for this system."""
+    """Whether an edition can be meant for this system: 3.x are of ICD-O-3, all others of ICCC-3."""
     if edition is None:
         return False
-    return system.strip().upper() in ("ICCC3", "SEER", "SEEREXT") or (
-        system.strip().upper() == "ICDO3" and edition.startswith("3.")
-    )
+    name = system.strip().upper()
+    return name == "ICDO3" if edition.startswith("3.") else name in ("ICCC3", "SEER", "SEEREXT")
+
+
+def _default_edition(system: str) -> str | None:
+    """Edition to read a system's own codes in: a SEER extended number needs one."""
+    return DEFAULT_EDITION if system.strip().upper() == "SEEREXT" else None
