@@ -1,0 +1,258 @@
+"""The codes that conditions of a database are recorded with, and what each of them means.
+
+A condition is recorded by up to three values: condition_source_concept_id, condition_concept_id and the text of
+condition_source_value. What it means is decided once for each combination in use, in this order: an ICD-O-3 concept
+(source or standard, the more exact one), an ICD-10 source, the standard concept's relations, any other source, and
+where no concept says anything a text such as `9500/3-C74.9`. A tumour without any of these is a case of which nothing
+is known; a condition that is no tumour is no case.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gateway.adapters.omop.meanings import Cells, Meanings, cells_of_code, diagnosis_of_cells
+from gateway.adapters.omop.vocabulary import Concepts, names
+from gateway.model.case import Diagnosis
+from gateway.model.values import Absent
+from terminology import IcdO, UnknownCode, parse_icdo
+
+ICDO_TEXT = re.compile(r"(M-?)?\d{4}/\d\b.*", re.IGNORECASE | re.DOTALL)
+"""A source value is read as ICD-O-3 only with morphology and behaviour: `C74.9` alone may be ICD-10."""
+
+NAMED_CODES = 5
+
+Pair = tuple[int, int]
+"""(condition_concept_id, condition_source_concept_id); 0 where there is none."""
+
+Ids = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Rows whose tumour is told by one column, or by a few.
+
+    Attributes
+    ----------
+    column
+        `source` or `concept`: that concept id alone. `pair`: both. `text`: the source value. `rest`: both, where the
+        source value says nothing.
+    ids
+        Columns of the key, one or two, of the same length.
+    tumours
+        Number of the tumour (see Codes) for each key.
+    concepts, sources
+        Only rows with one of these concepts and sources; None = any.
+    """
+
+    column: str
+    ids: tuple[tuple[int | str, ...], ...]
+    tumours: Ids
+    concepts: tuple[int, ...] | None = None
+    sources: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """All codes in use and what they mean.
+
+    Attributes
+    ----------
+    diagnoses
+        For each kind of tumour, what a record shows.
+    meanings
+        For each kind of tumour, its meaning.
+    branches
+        How rows are told apart; a row is in one branch at most.
+    pairs
+        Kind of tumour -> the pairs of concepts it was recorded with.
+    notes
+        Sentences for the answer; they hold codes and numbers of codes, never numbers of cases.
+    """
+
+    diagnoses: tuple[Diagnosis, ...]
+    meanings: Meanings
+    branches: tuple[Branch, ...]
+    pairs: tuple[frozenset[Pair], ...]
+    texts: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+class _Tumours:
+    """Numbers the kinds of tumour: one for each meaning, and one for each concept whose meaning is not known."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[object, int] = {}
+        self.cells: list[Cells | None] = []
+        self.diagnoses: list[Diagnosis] = []
+        self.pairs: list[set[Pair]] = []
+
+    def number(self, pair: Pair, cells: Cells | None, diagnosis: Diagnosis) -> int:
+        key = ("concept", pair[0] or pair[1]) if cells is None else cells.tobytes()
+        number = self._numbers.setdefault(key, len(self._numbers))
+        if number == len(self.cells):
+            self.cells.append(cells)
+            self.diagnoses.append(diagnosis)
+            self.pairs.append(set())
+        self.pairs[number].add(pair)
+        return number
+
+
+NO_TUMOUR = -1
+BY_TEXT = -2
+
+
+def texts_needed(pairs: Iterable[Pair], concepts: Concepts) -> frozenset[Pair]:
+    """Pairs whose meaning only the source value can tell: no concept, or a tumour without a meaning."""
+    return frozenset(
+        (concept, source)
+        for concept, source in pairs
+        if concept not in concepts.cells
+        and source not in concepts.cells
+        and (concept == 0 or concept in concepts.tumours)
+    )
+
+
+def read_codes(pairs: Iterable[Pair], concepts: Concepts, texts: Mapping[str, frozenset[Pair]]) -> Codes:
+    """Decide what every combination in use means.
+
+    Parameters
+    ----------
+    pairs
+        Distinct (concept, source) of all conditions.
+    concepts
+        What the vocabulary says of them.
+    texts
+        Source values of the pairs of `texts_needed`, with the pairs each occurs with.
+    """
+    tumours = _Tumours()
+    by_text = _by_text(texts, tumours)
+    open_pairs = texts_needed(pairs, concepts) if by_text else frozenset()
+    numbers: dict[Pair, int] = {}
+    rest: dict[Pair, int] = {}
+    unresolved: set[int] = set()
+    for pair in sorted(set(pairs)):
+        number = _number(pair, concepts, tumours, unresolved)
+        if pair in open_pairs:
+            rest[pair] = number
+            numbers[pair] = BY_TEXT
+        else:
+            numbers[pair] = number
+    return Codes(
+        tuple(tumours.diagnoses),
+        Meanings(tumours.cells),
+        tuple(_branches(numbers, rest, by_text)),
+        tuple(frozenset(each) for each in tumours.pairs),
+        tuple(by_text),
+        tuple(_notes(unresolved, concepts.odd)),
+    )
+
+
+def icdo_of_text(value: str) -> IcdO | None:
+    """ICD-O-3 code of a source value, None if it is not written as morphology/behaviour with or without a site."""
+    if not ICDO_TEXT.fullmatch(value.strip()):
+        return None
+    try:
+        return parse_icdo(value)
+    except UnknownCode:
+        return None
+
+
+def _by_text(texts: Mapping[str, frozenset[Pair]], tumours: _Tumours) -> dict[str, int]:
+    found = {}
+    for value, where in sorted(texts.items()):
+        code = icdo_of_text(value)
+        if code is not None:
+            for pair in sorted(where):
+                found[value] = tumours.number(pair, cells_of_code(code), _recorded(code))
+    return found
+
+
+def _number(pair: Pair, concepts: Concepts, tumours: _Tumours, unresolved: set[int]) -> int:
+    concept, source = pair
+    if (coded := _coded(concept, source, concepts)) is not None:
+        return tumours.number(pair, cells_of_code(coded), _recorded(coded))
+    systems = names().systems
+    vocabulary = concepts.known.get(source, ("", ""))[0]
+    order = (source, concept) if vocabulary in systems else (concept, source)
+    for each in order:
+        if (cells := concepts.cells.get(each)) is not None:
+            return tumours.number(pair, cells, _recorded_by(each, cells, concepts))
+    if concept in concepts.tumours or source in concepts.tumours:
+        unresolved.add(concept or source)
+        return tumours.number(pair, None, Diagnosis())
+    return NO_TUMOUR
+
+
+def _coded(concept: int, source: int, concepts: Concepts) -> IcdO | None:
+    """The more exact ICD-O-3 code of a pair; the source's if both are."""
+    found = [concepts.icdo[each] for each in (source, concept) if each in concepts.icdo]
+    return min(found, key=lambda code: len(cells_of_code(code)), default=None)
+
+
+def _recorded(code: IcdO) -> Diagnosis:
+    return Diagnosis(
+        topography=Absent.UNKNOWN if code.topography is None else code.topography,
+        morphology=Absent.UNKNOWN if code.morphology is None else code.morphology,
+        behaviour=Absent.UNKNOWN if code.behaviour is None else code.behaviour,
+    )
+
+
+def _recorded_by(concept: int, cells: Cells, concepts: Concepts) -> Diagnosis:
+    vocabulary, code = concepts.known[concept]
+    return Diagnosis(icd10=code) if vocabulary == "ICD10" else diagnosis_of_cells(cells)
+
+
+def _branches(numbers: Mapping[Pair, int], rest: Mapping[Pair, int], by_text: Mapping[str, int]) -> Iterator[Branch]:
+    """Fewest columns that tell the tumour: the source alone where it suffices, then the concept, then both."""
+    by_source = _told_by(numbers, 1)
+    yield from _branch("source", by_source)
+    left = {pair: number for pair, number in numbers.items() if pair[1] not in by_source}
+    sources = tuple(sorted({source for _, source in left}))
+    only = sources if by_source else None
+    by_concept = _told_by(left, 0)
+    yield from _branch("concept", by_concept, sources=only)
+    yield from _branch("pair", {p: n for p, n in left.items() if p[0] not in by_concept and n != BY_TEXT})
+    if by_text:
+        concepts = tuple(sorted({concept for concept, _ in rest}))
+        yield from _branch("text", by_text, concepts=concepts, sources=tuple(sorted({source for _, source in rest})))
+        yield from _branch("rest", rest)
+
+
+def _told_by(numbers: Mapping[Pair, int], position: int) -> dict[int, int]:
+    """Ids (other than 0) on one side of the pairs that stand for one tumour whatever is on the other side."""
+    found: dict[int, set[int]] = defaultdict(set)
+    for pair, number in numbers.items():
+        found[pair[position]].add(number)
+    return {
+        each: next(iter(seen)) for each, seen in found.items() if each != 0 and len(seen) == 1 and BY_TEXT not in seen
+    }
+
+
+def _branch(
+    column: str,
+    found: Mapping[int, int] | Mapping[Pair, int] | Mapping[str, int],
+    concepts: tuple[int, ...] | None = None,
+    sources: tuple[int, ...] | None = None,
+) -> Iterator[Branch]:
+    rows = [(key if isinstance(key, tuple) else (key,), number) for key, number in found.items() if number >= 0]
+    if rows:
+        ids = tuple(zip(*(key for key, _ in rows), strict=True))
+        yield Branch(column, ids, np.array([number for _, number in rows], np.int64), concepts, sources)
+
+
+def _notes(unresolved: set[int], odd: frozenset[str]) -> Iterator[str]:
+    if unresolved:
+        yield (
+            f"{len(unresolved)} codes of tumours have no ICD-O-3 meaning in this database: "
+            "their cases are possible for every diagnosis"
+        )
+    if odd:
+        shown = ", ".join(sorted(odd)[:NAMED_CODES])
+        yield f"codes of this database that ICD-O-3 does not have: {shown}{', ...' if len(odd) > NAMED_CODES else ''}"

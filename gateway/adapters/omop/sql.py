@@ -1,0 +1,63 @@
+"""SQL as sqlglot trees, written in DuckDB's dialect and rendered in each engine's own.
+
+Lists of ids travel as array parameters. Where an engine cannot unnest several arrays in step, a relation is made of
+zipped arrays instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlglot
+from sqlglot import exp
+
+LOCKSTEP_UNNEST = frozenset({"duckdb", "postgres"})
+BIG = "BIGINT"
+TEXT = "TEXT"
+
+
+def statement(sql: str) -> exp.Expression:
+    """Tree of a statement or query in DuckDB's dialect."""
+    return sqlglot.parse_one(sql, read="duckdb")
+
+
+def condition(sql: str) -> exp.Expression:
+    """Tree of an expression in DuckDB's dialect."""
+    return exp.maybe_parse(sql, dialect="duckdb")
+
+
+def text(tree: exp.Expression, dialect: str) -> str:
+    """Text of a tree in a dialect."""
+    rendered: str = tree.sql(dialect=dialect)
+    return rendered
+
+
+def relation(columns: Sequence[tuple[str, str, str]], dialect: str) -> exp.Select:
+    """Rows of several array parameters of the same length.
+
+    Parameters
+    ----------
+    columns
+        (name of the column, name of the parameter, SQL type of an element).
+    """
+    arrays = [(name, condition(f"CAST(${parameter} AS {kind}[])")) for name, parameter, kind in columns]
+    if dialect in LOCKSTEP_UNNEST:
+        return exp.select(*(exp.alias_(exp.Explode(this=array), name) for name, array in arrays))
+    zipped = exp.Anonymous(this="ARRAYS_ZIP", expressions=[array for _, array in arrays])
+    names = [exp.to_identifier(name) for name, _ in arrays]
+    return exp.select(exp.Aliases(this=exp.Anonymous(this="INLINE", expressions=[zipped]), expressions=names))
+
+
+def listed(column: str, parameter: str, kind: str, dialect: str) -> exp.Expression:
+    """Whether a column has one of the values of an array parameter."""
+    return exp.In(this=condition(column), query=exp.Subquery(this=relation([("id", parameter, kind)], dialect)))
+
+
+def all_of(conditions: Sequence[exp.Expression]) -> exp.Expression:
+    """Conjunction, TRUE if there is nothing."""
+    return exp.and_(*conditions, copy=False) if conditions else exp.true()
+
+
+def any_of(conditions: Sequence[exp.Expression]) -> exp.Expression:
+    """Disjunction, FALSE if there is nothing."""
+    return exp.or_(*conditions, copy=False) if conditions else exp.false()

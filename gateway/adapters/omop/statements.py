@@ -1,0 +1,413 @@
+"""The statements of this kind: counts of tumours, counts of patients, pages of records.
+
+A case is the first row of a person and a kind of tumour. Every truth is a pair of SQL conditions, certain and
+possible, neither ever NULL (Kleene's logic). Text is cached by shape and dialect; ids, dates and limits travel as
+parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sqlglot import exp
+
+from gateway.adapters.omop import expressions
+from gateway.adapters.omop.layout import Layout
+from gateway.adapters.omop.shape import AnyOf, Coded, Constant, Every, Negated, Outcome, Range, Shape
+from gateway.adapters.omop.sql import BIG, TEXT, all_of, any_of, condition, listed, relation, text
+from gateway.model.values import Truth
+
+TEXTS_KEPT = 1024
+BY_AGE = ("age", "age_band")
+BY_TUMOUR = ("iccc_main", "iccc_group", "behaviour")
+"""Dimensions that the kind of tumour tells: column `by{i}` of the relation of tumours, a position of label sets."""
+SPANNING_TUMOUR = ("iccc_main", "iccc_group")
+
+TELLS = {
+    "source": "o.condition_source_concept_id = d.id",
+    "concept": "o.condition_concept_id = d.id",
+    "text": "o.condition_source_value = d.id",
+    "pair": "COALESCE(o.condition_concept_id, 0) = d.id AND COALESCE(o.condition_source_concept_id, 0) = d.id2",
+}
+TELLS["rest"] = TELLS["pair"]
+KEYS = {"pair": ("id", "id2"), "rest": ("id", "id2")}
+
+ORDER = {"case": "c.row_id", "patient": "c.person_id"}
+"""What numbers the records of a page, and orders them."""
+
+RECORD = {
+    "row_id": "c.row_id",
+    "person_id": "c.person_id",
+    "tumour": "c.tumour",
+    "incidence": "CAST(c.incidence AS DATE)",
+    "sex": "p.gender_concept_id",
+    "birth_year": "p.year_of_birth",
+    "birth_month": "p.month_of_birth",
+    "birth_day": "p.day_of_birth",
+    "dead": "x.person_id",
+    "died": "CAST(x.death_date AS DATE)",
+    "seen": "CAST(s.last_day AS DATE)",
+}
+"""Columns of a record; after them those of the country."""
+
+Pair = tuple[exp.Expression, exp.Expression]
+
+
+@dataclass(frozen=True, slots=True)
+class BranchShape:
+    """How one branch of codes.Branch is joined: by which column, and whether its concepts and sources are limited."""
+
+    column: str
+    concepts: bool
+    sources: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """Which rows are cases, and what is known of their persons.
+
+    Attributes
+    ----------
+    layout
+        Tables and case rule.
+    branches
+        Ways to tell the tumour of a row.
+    columns
+        Integer columns of the relation of tumours beside its key and number.
+    births_complete
+        Whether every birth is known to the day (else partial ones are intervals).
+    country
+        Columns that tell the country, of `concept` and `value`; empty if none does.
+    of
+        `all`, or only cases of the persons in parameter `persons`, or of the persons of the rows in `only`.
+    """
+
+    layout: Layout
+    branches: tuple[BranchShape, ...]
+    columns: tuple[str, ...] = ()
+    births_complete: bool = True
+    country: tuple[str, ...] = ()
+    of: str = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class CountShape:
+    """Counts by raw values (`patients` False), or of distinct patients by label (`patients` True).
+
+    `only` is `case` or `patient` if the records of parameter `only` alone are counted.
+    """
+
+    cases: Cases
+    where: Shape
+    by: tuple[str, ...] = ()
+    patients: bool = False
+    only: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PageShape:
+    """Certain matches in a stable order: cases by row id, or persons (`of` = patient) who have one."""
+
+    cases: Cases
+    where: Shape
+    of: str = "case"
+    after: bool = False
+    only: bool = False
+    limited: bool = True
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
+def count_text(shape: CountShape, dialect: str) -> str:
+    """Text of a count: columns of each dimension, then certain, then possible.
+
+    Tumours: an interval has two columns, its low and its high end, and each case is in one row. Patients: one column
+    for each dimension, and a case is in every row where it may stand; it is certain only where it stands alone.
+    """
+    builder = _Builder(shape.cases, dialect)
+    certain, possible = builder.truth(shape.where)
+    if not shape.patients:
+        columns = [column for i, name in enumerate(shape.by) for column in builder.raw(i, name)]
+        counts = [_sum_of(certain), exp.Count(this=exp.Star())]
+    else:
+        columns = [column for i, name in enumerate(shape.by) for column in builder.spread(i, name)]
+        person = condition("c.person_id")
+        alone = all_of([certain, *builder.alone])
+        counts = [_distinct(exp.Case(ifs=[exp.If(this=alone, true=person)])), _distinct(person.copy())]
+    names = [f"d{i}" for i in range(len(columns))]
+    query = exp.select(*map(exp.alias_, [*columns, *counts], [*names, "certain", "possible"]))
+    conditions = [possible]
+    if shape.only:
+        conditions.append(listed(ORDER[shape.only], "only", BIG, dialect))
+    return builder.finish(query, conditions, group_by=len(columns))
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
+def page_text(shape: PageShape, dialect: str) -> str:
+    """Text of a page: rows of RECORD, or of person ids alone."""
+    builder = _Builder(shape.cases, dialect)
+    certain, _ = builder.truth(shape.where)
+    persons, order = shape.of == "patient", ORDER[shape.of]
+    conditions = [certain]
+    if shape.after:
+        conditions.append(condition(f"{order} > $after"))
+    if shape.only:
+        conditions.append(listed(order, "only", BIG, dialect))
+    query = exp.select(condition(order)).distinct() if persons else exp.select(*builder.record())
+    query = query.order_by(condition(order))
+    return builder.finish(query.limit(condition("$most")) if shape.limited else query, conditions)
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
+def newest_text(layout: Layout, dialect: str) -> str:
+    """Text of the statement that tells whether rows were added."""
+    query = exp.select(condition("MAX(o.condition_occurrence_id)"))
+    return text(query.from_(layout.table("condition_occurrence", "o")), dialect)
+
+
+class _Builder:
+    """Builds one statement; remembers which tables and label relations its expressions need."""
+
+    def __init__(self, cases: Cases, dialect: str) -> None:
+        self._cases = cases
+        self._dialect = dialect
+        self._needs: set[str] = set()
+        self._labels: list[exp.Subquery] = []
+        self._labelled: list[exp.Expression] = []
+        self.alone: list[exp.Expression] = []
+
+    def truth(self, shape: Shape) -> Pair:
+        """Certain and possible condition of a shape."""
+        match shape:
+            case Constant(truth):
+                return exp.Boolean(this=truth is Truth.YES), exp.Boolean(this=truth is not Truth.NO)
+            case Outcome(number):
+                return condition(f"c.leaf{number} = 2"), condition(f"c.leaf{number} >= 1")
+            case Every(items):
+                certain, possible = zip(*map(self.truth, items), strict=True)
+                return all_of(certain), all_of(possible)
+            case AnyOf(items):
+                certain, possible = zip(*map(self.truth, items), strict=True)
+                return any_of(certain), any_of(possible)
+            case Negated(item):
+                certain, possible = self.truth(item)
+                return exp.not_(possible, copy=False), exp.not_(certain, copy=False)
+            case Range():
+                return self._within(shape)
+            case Coded():
+                return self._coded(shape)
+
+    def raw(self, number: int, dimension: str) -> list[exp.Expression]:
+        """Columns that tell the labels of a dimension; an interval has its low and its high end."""
+        complete = self._cases.births_complete
+        ends = (True,) if complete else (True, False)
+        match dimension:
+            case "year":
+                return [condition(expressions.YEAR)]
+            case "age":
+                self._needs.add("person")
+                return [expressions.completed_years(latest, complete) for latest in ends]
+            case "age_band":
+                self._needs.add("person")
+                return [expressions.age_band(latest, complete) for latest in ends]
+        if dimension in BY_TUMOUR:
+            return [condition(f"c.by{number}")]
+        return self._coded_columns(dimension)
+
+    def spread(self, number: int, dimension: str) -> list[exp.Expression]:
+        """Columns of a dimension in a row for each label that a case may have; a person's own values span nothing."""
+        columns = self.raw(number, dimension)
+        name = f"e{number}"
+        if dimension in SPANNING_TUMOUR:
+            parts = ("set", "label", "alone")
+            self._join_labels(name, relation([(part, f"{name}_{part}", BIG) for part in parts], self._dialect))
+            self._labelled.append(exp.EQ(this=condition(f"{name}.set"), expression=columns[0]))
+            self.alone.append(condition(f"{name}.alone = 1"))
+            return [condition(f"{name}.label")]
+        if dimension in BY_AGE and len(columns) > 1:
+            low, high = columns
+            self._join_labels(name, condition("SELECT 0 AS high UNION ALL SELECT 1 AS high"))
+            first = condition(f"{name}.high = 0")
+            self._labelled.append(any_of([first, exp.NEQ(this=low, expression=high)]))
+            self.alone.append(exp.func("COALESCE", exp.EQ(this=low.copy(), expression=high.copy()), exp.true()))
+            return [exp.Case(ifs=[exp.If(this=first.copy(), true=low.copy())], default=high.copy())]
+        return columns
+
+    def record(self) -> list[exp.Expression]:
+        """Columns of RECORD, NULL where the database has no such table, and those of the country."""
+        tables = self._cases.layout.tables
+        self._needs.update({"person", "death", "period"})
+        absent = [alias for table, alias in (("death", "x."), ("observation_period", "s.")) if table not in tables]
+        columns = [
+            exp.alias_(condition("NULL" if any(alias in column for alias in absent) else column), name)
+            for name, column in RECORD.items()
+        ]
+        country = self._coded_columns("country") if self._cases.country else []
+        return [*columns, *(exp.alias_(column, f"country{i}") for i, column in enumerate(country))]
+
+    def finish(self, query: exp.Select, conditions: Sequence[exp.Expression], group_by: int = 0) -> str:
+        """Text of a query over the cases and the tables that its expressions need."""
+        query = query.from_(_as(self._case_rows(), "c"))
+        for table, on in self._tables():
+            query = query.join(table, on=on, join_type="left")
+        for labels in self._labels:
+            query = query.join(labels, join_type="cross")
+        needed = [each for each in (*conditions, *self._labelled) if each != exp.true()]
+        if needed:
+            query = query.where(all_of(needed))
+        if group_by:
+            query = query.group_by(*(exp.Literal.number(i + 1) for i in range(group_by)))
+        return text(query, self._dialect)
+
+    def _join_labels(self, name: str, rows: exp.Expression) -> None:
+        self._labels.append(_as(rows, name))
+
+    def _case_rows(self) -> exp.Expression:
+        """One row for each case: person, tumour, first date, smallest row id, and the columns of the tumour."""
+        rows: exp.Expression = self._condition_rows(0, self._cases.branches[0])
+        for i, branch in enumerate(self._cases.branches[1:], 1):
+            rows = exp.union(rows, self._condition_rows(i, branch), distinct=False)
+        keys = ["r.person_id", "r.tumour", *(["r.day"] if self._cases.layout.by_date else [])]
+        columns = ["r.person_id", "r.tumour", "MIN(r.day) AS incidence", "MIN(r.row_id) AS row_id"]
+        columns += [f"MIN(r.{name}) AS {name}" for name in self._cases.columns]
+        return exp.select(*map(condition, columns)).from_(_as(rows, "r")).group_by(*map(condition, keys))
+
+    def _condition_rows(self, number: int, branch: BranchShape) -> exp.Select:
+        layout, dialect = self._cases.layout, self._dialect
+        kind = TEXT if branch.column == "text" else BIG
+        typed = [(key, kind) for key in KEYS.get(branch.column, ("id",))]
+        typed += [(name, BIG) for name in ("tumour", *self._cases.columns)]
+        known = relation([(name, f"b{number}_{name}", each) for name, each in typed], dialect)
+        columns = ["o.person_id", "d.tumour", "o.condition_start_date AS day", "o.condition_occurrence_id AS row_id"]
+        columns += [f"d.{name}" for name in self._cases.columns]
+        query = exp.select(*map(condition, columns)).from_(layout.table("condition_occurrence", "o"))
+        query = query.join(_as(known, "d"), on=condition(TELLS[branch.column]))
+        conditions = list(self._row_conditions(number, branch))
+        return query.where(all_of(conditions)) if conditions else query
+
+    def _row_conditions(self, number: int, branch: BranchShape) -> list[exp.Expression]:
+        dialect, types = self._dialect, self._cases.layout.condition_types
+        found = []
+        if branch.concepts:
+            found.append(listed("COALESCE(o.condition_concept_id, 0)", f"b{number}_concepts", BIG, dialect))
+        if branch.sources:
+            found.append(listed("COALESCE(o.condition_source_concept_id, 0)", f"b{number}_sources", BIG, dialect))
+        if branch.column == "rest":
+            told = listed("o.condition_source_value", f"b{number}_texts", TEXT, dialect)
+            found.append(exp.func("COALESCE", exp.not_(told), exp.true()))
+        if types:
+            found.append(condition(f"o.condition_type_concept_id IN ({', '.join(map(str, types))})"))
+        if self._cases.of == "persons":
+            found.append(listed("o.person_id", "persons", BIG, dialect))
+        if self._cases.of == "rows":
+            rows = exp.select(condition("q.person_id")).from_(self._cases.layout.table("condition_occurrence", "q"))
+            rows = rows.where(listed("q.condition_occurrence_id", "only", BIG, dialect))
+            found.append(exp.In(this=condition("o.person_id"), query=exp.Subquery(this=rows)))
+        return found
+
+    def _tables(self) -> list[tuple[exp.Expression, exp.Expression]]:
+        layout, needs = self._cases.layout, self._needs
+        joins: list[tuple[exp.Expression, exp.Expression]] = []
+        if needs & {"person", "location"}:
+            joins.append((layout.table("person", "p"), condition("p.person_id = c.person_id")))
+        if "location" in needs:
+            joins.append((layout.table("location", "l"), condition("l.location_id = p.location_id")))
+        if "death" in needs and "death" in layout.tables:
+            rows = self._each_person("death", "MIN(t.death_date) AS death_date")
+            joins.append((_as(rows, "x"), condition("x.person_id = c.person_id")))
+        if "period" in needs and "observation_period" in layout.tables:
+            rows = self._each_person("observation_period", "MAX(t.observation_period_end_date) AS last_day")
+            joins.append((_as(rows, "s"), condition("s.person_id = c.person_id")))
+        return joins
+
+    def _each_person(self, table: str, column: str) -> exp.Select:
+        """One row for each person, though a database may hold several."""
+        rows = exp.select(condition("t.person_id"), condition(column)).from_(self._cases.layout.table(table, "t"))
+        return rows.group_by(condition("t.person_id"))
+
+    def _within(self, shape: Range) -> Pair:
+        complete = self._cases.births_complete
+        if shape.field == "date":
+            day = condition("c.incidence")
+            return _interval_within(shape, day, day, "DATE", exp.LTE)
+        self._needs.add("person")
+        if shape.field == "age":
+            low, high = (condition(expressions.years_apart(latest, complete)) for latest in (True, False))
+            return _interval_within(shape, low, high, "INT", exp.LT)
+        low, high = (expressions.age_days(latest, self._dialect) for latest in (True, False))
+        return _interval_within(shape, low, high, "INT", exp.LTE)
+
+    def _coded(self, shape: Coded) -> Pair:
+        columns = self._coded_columns(shape.field)
+        possible = exp.not_(_among(columns, shape.no), copy=False)
+        if shape.otherwise is Truth.YES:
+            return possible, possible.copy()
+        return _among(columns, shape.yes), possible
+
+    def _coded_columns(self, name: str) -> list[exp.Expression]:
+        match name:
+            case "sex":
+                self._needs.add("person")
+                return [condition("p.gender_concept_id")]
+            case "vital_status":
+                self._needs.update({"death", "period"})
+                return [expressions.vital_status("observation_period" in self._cases.layout.tables)]
+            case "country":
+                self._needs.add("location")
+                raw = {"concept": "l.country_concept_id", "value": "l.country_source_value"}
+                return [condition(raw[each]) for each in self._cases.country]
+        raise TypeError(f"not a column of this kind: {name}")
+
+
+def _interval_within(
+    shape: Range, low: exp.Expression, high: exp.Expression, kind: str, below: type[exp.Binary]
+) -> Pair:
+    """A value between `low` and `high` against a range; NULL where nothing is known of it, then possible."""
+    if shape.never:
+        return exp.false(), exp.Is(this=low, expression=exp.null())
+    certain: list[exp.Expression] = []
+    possible: list[exp.Expression] = []
+    if shape.low is not None:
+        bound = condition(f"CAST(${shape.low} AS {kind})")
+        certain.append(exp.GTE(this=low.copy(), expression=bound))
+        possible.append(exp.GTE(this=high.copy(), expression=bound.copy()))
+    if shape.high is not None:
+        bound = condition(f"CAST(${shape.high} AS {kind})")
+        certain.append(below(this=high.copy(), expression=bound))
+        possible.append(below(this=low.copy(), expression=bound.copy()))
+    if not certain:
+        return exp.not_(exp.Is(this=low, expression=exp.null())), exp.true()
+    return exp.func("COALESCE", all_of(certain), exp.false()), exp.func("COALESCE", all_of(possible), exp.true())
+
+
+def _among(columns: Sequence[exp.Expression], values: Sequence[object]) -> exp.Expression:
+    """Whether raw columns have one of these values (tuples if there are several columns); FALSE for NULL."""
+    if not values:
+        return exp.false()
+    if len(columns) == 1:
+        test: exp.Expression = exp.In(this=columns[0].copy(), expressions=[exp.convert(value) for value in values])
+    else:
+        rows = [value if isinstance(value, tuple) else (value,) for value in values]
+        test = any_of([all_of(list(map(_same, columns, row))) for row in rows])
+    return exp.func("COALESCE", test, exp.false())
+
+
+def _same(column: exp.Expression, value: object) -> exp.Expression:
+    if value is None:
+        return exp.Is(this=column.copy(), expression=exp.null())
+    return exp.EQ(this=column.copy(), expression=exp.convert(value))
+
+
+def _as(rows: exp.Expression, name: str) -> exp.Subquery:
+    return exp.Subquery(this=rows, alias=exp.TableAlias(this=exp.to_identifier(name)))
+
+
+def _sum_of(test: exp.Expression) -> exp.Expression:
+    """Number of rows where a test holds, 0 where there are no rows."""
+    ones = exp.Case(ifs=[exp.If(this=test, true=exp.Literal.number(1))], default=exp.Literal.number(0))
+    return exp.func("COALESCE", exp.Sum(this=ones), exp.Literal.number(0))
+
+
+def _distinct(value: exp.Expression) -> exp.Expression:
+    return exp.Count(this=exp.Distinct(expressions=[value]))
