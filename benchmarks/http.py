@@ -110,7 +110,7 @@ def datasette(folder: Path, seconds: float) -> tuple[float, float]:
     base = folder / "cases.sqlite"
     snapshot = next(folder.rglob("*.duckdb"))
     with duckdb.connect(str(snapshot), read_only=True) as source, sqlite3.connect(base) as target:
-        rows = source.execute("SELECT case_no, dx, sex, age_years_lo, year(incidence_lo) FROM cases").fetchall()
+        rows = source.execute("SELECT case_no, dx, sex, age_lo, year_lo FROM cases").fetchall()
         target.execute("CREATE TABLE cases (id INTEGER PRIMARY KEY, dx INT, sex INT, age INT, year INT)")
         target.executemany("INSERT INTO cases VALUES (?, ?, ?, ?, ?)", rows)
         target.execute("CREATE INDEX by_dx ON cases (dx, age, year, sex)")
