@@ -133,7 +133,7 @@ def parse_post(body: bytes, sources: Collection[str]) -> BeaconRequest:
 def read_request(tree: Json, sources: Collection[str]) -> BeaconRequest:
     """Request of the tree that both methods share."""
     _known(tree, BODY_KEYS, "body")
-    meta, query = _object(tree.get("meta", {}), "meta"), _object(tree.get("query", {}), "query")
+    meta, query = (_spelled(_object(tree.get(key, {}), key), key) for key in ("meta", "query"))
     _known(meta, META_KEYS, "meta")
     _known(query, QUERY_KEYS, "query")
     _no_parameters(_object(query.get("requestParameters", {}), "requestParameters"))
@@ -183,6 +183,16 @@ QUERY_KEYS = frozenset(
 SINGLE = frozenset(
     {"apiVersion", "includeResultsetResponses", "limit", "nextPage", "requestedGranularity", "skip", "testMode"}
 )
+
+SPELLINGS = {
+    "api_version": "apiVersion",
+    "requested_schemas": "requestedSchemas",
+    "request_parameters": "requestParameters",
+    "include_resultset_responses": "includeResultsetResponses",
+    "requested_granularity": "requestedGranularity",
+    "test_mode": "testMode",
+}
+"""Names as the Python client ai4gh 1.0.0 writes them -> names of the standard."""
 
 _VERSION = re.compile(r"v?2(\.\d+){0,2}([-+][\w.-]{1,20})?", re.ASCII)
 _BOOLEANS = {"true": True, "false": False}
@@ -237,6 +247,16 @@ def _no_parameters(given: Json) -> None:
             where="requestParameters",
             expected="no request parameters: individuals are selected by filters",
         )
+
+
+def _spelled(given: Json, where: str) -> Json:
+    found: dict[str, object] = {}
+    for key, value in given.items():
+        name = SPELLINGS.get(key, key)
+        if name in found:
+            raise BadQuestion(f"{name} is given twice", where=where, expected="one value")
+        found[name] = value
+    return found
 
 
 def _known(given: Json, known: Collection[str], where: str) -> None:

@@ -261,6 +261,14 @@ def test_defaults_are_those_of_the_standard() -> None:
     assert parse_get([("limit", "0")], SOURCES).limit == 1000
 
 
+def test_the_spellings_of_a_python_client_are_understood() -> None:
+    body = b'{"meta": {"api_version": "v2.0.0"}, "query": {"test_mode": true, "requestedGranularity": "count"}}'
+    found = parse_post(body, SOURCES)
+    assert (found.api_version, found.test_mode, found.granularity) == ("v2.0.0", True, Granularity.COUNT)
+    with pytest.raises(BadQuestion, match="given twice"):
+        parse_post(b'{"query": {"test_mode": true, "testMode": true}}', SOURCES)
+
+
 def test_individuals_are_counted_as_patients() -> None:
     found = parse_get([("filters", "ICCC3:IV(a)")], SOURCES).question(10)
     assert found.unit is Unit.PATIENTS
