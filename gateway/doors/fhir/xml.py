@@ -21,6 +21,17 @@ _ESCAPES = str.maketrans(
 )
 
 
+class Markup(str):
+    """XML of a resource that is ready, in the place of its dict."""
+
+    __slots__ = ()
+
+
+def children_xml(elements: Resource) -> str:
+    """XML of some elements of a resource, without the resource around them."""
+    return "".join(_children(elements, skip=()))
+
+
 def to_xml(resource: Resource) -> bytes:
     """Bytes of a resource."""
     return "".join((HEAD, *_resource(resource, f' xmlns="{NAMESPACE}"'))).encode()
@@ -49,6 +60,9 @@ def _children(element: Resource, skip: tuple[str, ...]) -> Iterator[str]:
 
 
 def _element(name: str, value: Any, extra: Resource | None) -> Iterator[str]:
+    if isinstance(value, Markup):
+        yield f"<{name}>{value}</{name}>"
+        return
     if isinstance(value, dict):
         if "resourceType" in value:
             yield f"<{name}>"

@@ -15,13 +15,14 @@ from gateway.doors.fhir.definitions import conformance_resources, guide
 from gateway.doors.fhir.render.condition import ConditionRenderer
 from gateway.doors.fhir.render.elements import partial_date
 from gateway.doors.fhir.render.patient import patient
-from gateway.doors.fhir.xml import to_xml
+from gateway.doors.fhir.xml import HEAD, NAMESPACE, to_xml
 from gateway.model.dates import UNKNOWN_DATE, Age, DateInterval, DatePrecision
 from gateway.model.fields import BASIS, FIELDS, LATERALITY
 from gateway.model.values import Absent
 from tests.doors.fhir.client import Client, matches
 from tests.doors.fhir.validation import Json, OfficialSchemas, model_faults, model_of, profile_faults
 
+XMLNS = f' xmlns="{NAMESPACE}"'.encode()
 DAR = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 RENDERER = ConditionRenderer("http://gateway.test/fhir", lambda code, _: f"group {code}")
 PATHS = (
@@ -210,6 +211,7 @@ def test_every_cached_fragment_says_what_the_dict_says(client: Client) -> None:
     for fields in ({}, {"iccc": ()}, {"basis": Absent.UNKNOWN, "laterality": Absent.UNKNOWN}, {"age": Age(None, None)}):
         case = released(**fields)
         assert orjson.loads(RENDERER.json(case)) == RENDERER.resource(case)
+        assert f"{HEAD}{RENDERER.xml(case)}".encode() == to_xml(RENDERER.resource(case)).replace(XMLNS, b"")
 
 
 @pytest.mark.parametrize(
@@ -248,13 +250,13 @@ def test_a_year_is_no_month_and_a_month_no_day() -> None:
 
 def test_an_absent_value_has_its_reason_and_is_never_a_default() -> None:
     found = condition(morphology=Absent.NOT_COLLECTED, behaviour=Absent.NOT_COLLECTED, topography=Absent.UNKNOWN)
-    histology, age, basis = found["extension"]
+    histology, basis, age = found["extension"]
     assert histology["valueCodeableConcept"]["extension"][0]["valueCode"] == "unsupported"
     assert age["extension"][0]["valueAge"]["value"] == 3
     assert basis["valueCodeableConcept"]["coding"][0]["code"] == "7"
     assert "clinicalStatus" not in found
     assert "recordedDate" not in found
-    assert condition(age=Age(None, None))["extension"][1]["extension"][0]["valueCode"] == "unknown"
+    assert condition(age=Age(None, None))["extension"][2]["extension"][0]["valueCode"] == "unknown"
 
 
 def test_a_tumour_without_a_group_says_so() -> None:

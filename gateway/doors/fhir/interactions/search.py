@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -10,10 +10,11 @@ import orjson
 from gateway.disclosure.released import ReleasedAnswer, ReleasedCase
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door, Reply
-from gateway.doors.fhir.formats import JSON
+from gateway.doors.fhir.formats import JSON, XML, Format
 from gateway.doors.fhir.parameters import ID, SEARCHABLE
 from gateway.doors.fhir.parse import CURSOR, Search, parse_search
 from gateway.doors.fhir.render.bundle import Total, entry, search_set
+from gateway.doors.fhir.render.condition import ConditionRenderer
 from gateway.doors.fhir.render.patient import by_patient, patient
 from gateway.doors.fhir.request import Asked
 from gateway.errors import BadQuestion, IccdError
@@ -102,16 +103,19 @@ def _matches(search: Search, answer: ReleasedAnswer) -> list[Match]:
 def _entries(door: Door, asked: Asked, matches: Sequence[Match]) -> list[Resource]:
     if asked.resource == "Patient":
         return [entry(patient(cases, door.base), door.base, "Patient", name) for name, cases in matches]
-    condition = _ready if asked.format is JSON else _plain
-    return [entry(condition(door, cases[0]), door.base, "Condition", name) for name, cases in matches]
+    written = _WRITTEN.get(asked.format, ConditionRenderer.resource)
+    return [entry(written(door.conditions, cases[0]), door.base, "Condition", name) for name, cases in matches]
 
 
-def _ready(door: Door, case: ReleasedCase) -> Any:
-    return orjson.Fragment(door.conditions.json(case))
+def _json(conditions: ConditionRenderer, case: ReleasedCase) -> Any:
+    return orjson.Fragment(conditions.json(case))
 
 
-def _plain(door: Door, case: ReleasedCase) -> Resource:
-    return door.conditions.resource(case)
+_WRITTEN: Mapping[Format, Callable[[ConditionRenderer, ReleasedCase], Any]] = {
+    JSON: _json,
+    XML: ConditionRenderer.xml,
+}
+"""How a Condition is put into a page of a format; as a dict where no row says otherwise."""
 
 
 def _offset(search: Search) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import NamedTuple
 
 import orjson
 
@@ -26,6 +27,7 @@ from gateway.doors.fhir.render.elements import (
     period,
     primitive,
 )
+from gateway.doors.fhir.xml import Markup, children_xml
 from gateway.model.dates import Age, DateInterval
 from gateway.model.fields import UNCLASSIFIED
 from gateway.model.values import Absent
@@ -51,6 +53,20 @@ GroupName = Callable[[str, str], str | None]
 CACHED = 16384
 
 
+class Tumour(NamedTuple):
+    """What many cases share: the parts of a Condition that are written once and kept."""
+
+    source: str
+    iccc: tuple[ReleasedGroup, ...]
+    icd10: str | None
+    topography: str | Absent
+    morphology: int | Absent
+    behaviour: int | Absent
+    icdo_edition: str | None
+    laterality: str | Absent
+    basis: str | Absent
+
+
 class ConditionRenderer:
     """Conditions of one door.
 
@@ -65,70 +81,56 @@ class ConditionRenderer:
     def __init__(self, base: str, group_name: GroupName) -> None:
         self._base = base
         self._group_name = group_name
-        self._tumour = lru_cache(maxsize=CACHED)(self._tumour_fragments)
+        self._json = lru_cache(maxsize=CACHED)(self._json_fragments)
+        self._xml = lru_cache(maxsize=CACHED)(self._xml_fragments)
 
     def resource(self, case: ReleasedCase) -> Resource:
         """Condition as a dict."""
-        code = condition_code(
-            case.iccc, case.icd10, case.morphology, case.behaviour, case.icdo_edition, self._group_name
-        )
+        head, rest = self._parts(_tumour(case))
         return {
             "resourceType": "Condition",
             "id": case.id,
-            "meta": self._meta(case.source, code),
-            "extension": [
-                histology(case.morphology, case.behaviour, case.icdo_edition),
-                age_at_diagnosis(case.age),
-                basis_of_diagnosis(case.basis),
-            ],
-            **STATUS,
-            "code": code,
-            "bodySite": [body_site(case.topography, case.laterality, case.icdo_edition)],
+            **head,
+            "extension": [*head["extension"], age_at_diagnosis(case.age)],
+            **rest,
             "subject": {"reference": f"Patient/{case.patient_id}"},
             **onset(case.incidence),
         }
 
     def json(self, case: ReleasedCase) -> str:
         """Condition as JSON: the text of `resource`, put together from cached fragments."""
-        meta, histology_text, diagnosis = self._tumour(
-            case.source,
-            case.iccc,
-            case.icd10,
-            case.topography,
-            case.morphology,
-            case.behaviour,
-            case.icdo_edition,
-            case.laterality,
-            case.basis,
-        )
+        head, rest = self._json(_tumour(case))
         return (
-            f'{{"resourceType":"Condition","id":"{case.id}",{meta},"extension":[{histology_text},{_age(case.age)},'
-            f'{diagnosis},"subject":{{"reference":"Patient/{case.patient_id}"}},{_onset(case.incidence)}}}'
+            f'{{"resourceType":"Condition","id":"{case.id}",{head},{_age_json(case.age)}],{rest},'
+            f'"subject":{{"reference":"Patient/{case.patient_id}"}},{_onset_json(case.incidence)}}}'
         )
 
-    def _meta(self, source: str, code: Resource) -> Resource:
-        meta: Resource = {"source": source_url(self._base, source)}
-        return {**meta, "profile": [PROFILE]} if "coding" in code else meta
-
-    def _tumour_fragments(
-        self,
-        source: str,
-        iccc: tuple[ReleasedGroup, ...],
-        icd10: str | None,
-        topography: str | Absent,
-        morphology: int | Absent,
-        behaviour: int | Absent,
-        icdo_edition: str | None,
-        laterality: str | Absent,
-        basis: str | Absent,
-    ) -> tuple[str, str, str]:
-        code = condition_code(iccc, icd10, morphology, behaviour, icdo_edition, self._group_name)
-        rest = {**STATUS, "code": code, "bodySite": [body_site(topography, laterality, icdo_edition)]}
-        return (
-            _members({"meta": self._meta(source, code)}),
-            _text(histology(morphology, behaviour, icdo_edition)),
-            f"{_text(basis_of_diagnosis(basis))}],{_members(rest)}",
+    def xml(self, case: ReleasedCase) -> Markup:
+        """Condition as XML, likewise."""
+        head, rest = self._xml(_tumour(case))
+        return Markup(
+            f'<Condition><id value="{case.id}"/>{head}{_age_xml(case.age)}{rest}'
+            f'<subject><reference value="Patient/{case.patient_id}"/></subject>{_onset_xml(case.incidence)}</Condition>'
         )
+
+    def _parts(self, tumour: Tumour) -> tuple[Resource, Resource]:
+        """Elements before the age, and elements between it and the subject."""
+        edition = tumour.icdo_edition
+        code = condition_code(tumour, self._group_name)
+        meta: Resource = {"source": source_url(self._base, tumour.source)}
+        if "coding" in code:
+            meta["profile"] = [PROFILE]
+        extensions = [histology(tumour.morphology, tumour.behaviour, edition), basis_of_diagnosis(tumour.basis)]
+        site = body_site(tumour.topography, tumour.laterality, edition)
+        return {"meta": meta, "extension": extensions}, {**STATUS, "code": code, "bodySite": [site]}
+
+    def _json_fragments(self, tumour: Tumour) -> tuple[str, str]:
+        head, rest = self._parts(tumour)
+        return _members(head).removesuffix("]"), _members(rest)
+
+    def _xml_fragments(self, tumour: Tumour) -> tuple[str, str]:
+        head, rest = self._parts(tumour)
+        return children_xml(head), children_xml(rest)
 
 
 def source_url(base: str, source: str) -> str:
@@ -136,16 +138,10 @@ def source_url(base: str, source: str) -> str:
     return f"{base}/Organization/{source}"
 
 
-def condition_code(
-    iccc: tuple[ReleasedGroup, ...],
-    icd10: str | None,
-    morphology: int | Absent,
-    behaviour: int | Absent,
-    icdo_edition: str | None,
-    group_name: GroupName,
-) -> Resource:
+def condition_code(tumour: Tumour, group_name: GroupName) -> Resource:
     """Condition.code: ICCC-3 groups by edition, ICD-O-3 morphology, ICD-10, as far as they are known."""
     urls = url_of_prefix()
+    morphology, iccc, icd10 = tumour.morphology, tumour.iccc, tumour.icd10
     derived = None if isinstance(morphology, Absent) else False
     codings = [
         coding(urls["ICCC3"], code, version=group.edition, display=group_name(code, group.edition), recorded=derived)
@@ -153,9 +149,8 @@ def condition_code(
         for code in _codes(group)
     ]
     if not isinstance(morphology, Absent):
-        codings.append(
-            coding(urls["ICDO3"], _morphology_code(morphology, behaviour), version=icdo_edition, recorded=True)
-        )
+        code = _morphology_code(morphology, tumour.behaviour)
+        codings.append(coding(urls["ICDO3"], code, version=tumour.icdo_edition, recorded=True))
     if icd10:
         codings.append(coding(urls["ICD10"], icd10, recorded=True))
     unclassified = ", ".join(f"ICCC-3 {group.edition}" for group in iccc if group.group == UNCLASSIFIED)
@@ -227,19 +222,39 @@ def _morphology_code(morphology: int, behaviour: int | Absent) -> str:
     return f"{morphology}" if isinstance(behaviour, Absent) else f"{morphology}/{behaviour}"
 
 
-def _text(element: Resource) -> str:
-    return orjson.dumps(element).decode()
+def _tumour(case: ReleasedCase) -> Tumour:
+    return Tumour(
+        case.source,
+        case.iccc,
+        case.icd10,
+        case.topography,
+        case.morphology,
+        case.behaviour,
+        case.icdo_edition,
+        case.laterality,
+        case.basis,
+    )
 
 
 def _members(element: Resource) -> str:
-    return _text(element)[1:-1]
+    return orjson.dumps(element)[1:-1].decode()
 
 
 @lru_cache(maxsize=CACHED)
-def _age(age: Age) -> str:
-    return _text(age_at_diagnosis(age))
+def _age_json(age: Age) -> str:
+    return orjson.dumps(age_at_diagnosis(age)).decode()
 
 
 @lru_cache(maxsize=CACHED)
-def _onset(incidence: DateInterval) -> str:
+def _age_xml(age: Age) -> str:
+    return children_xml({"extension": [age_at_diagnosis(age)]})
+
+
+@lru_cache(maxsize=CACHED)
+def _onset_json(incidence: DateInterval) -> str:
     return _members(onset(incidence))
+
+
+@lru_cache(maxsize=CACHED)
+def _onset_xml(incidence: DateInterval) -> str:
+    return children_xml(onset(incidence))
