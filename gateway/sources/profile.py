@@ -20,13 +20,15 @@
     unknown = ["9"]                       # texts that mean unknown (blank always does)
     not_applicable = ["0"]
     override = [{ column = "typeOfReportingSource", values = { 7 = "0" } }]   # wins when it maps
-    # patient, tumour: `column`, or `parts` = columns that identify only together
+    # country: a value map holds only what is not ISO 3166-1 alpha-2 already
+    # patient, tumour: `column`, or `parts` = columns that identify only together (the last must not be blank)
     parts = ["registryId", "patientIdNumber"]
     # dates (birth, incidence, last_contact): one text or parts
     formats = ["YYYYMMDD", "YYYYMM", "YYYY"]          # also "YYYY-MM-DD", "DD.MM.YYYY"; "auto:YYYYDDMM|YYYYMMDD" decides per file
     precision = "Datum@Genauigkeit"                   # column that says how exact it is
     precisions = { E = "day", T = "month", M = "year", V = "unknown" }
     year = "YoI"; month = "MoI"; day = "DoI"; unknown_part = ["99", "9999"]   # unknown_part holds inside texts too
+    values = { month = { January = "1" } }            # of parts that are not digits
     # diagnosis: a column (or list) for each part; pattern, values and unknown are tables by part
     topography = "Topo"; morphology = "Morpho"; behaviour = "Beh"; icd10 = "..."; iccc = "..."; edition = "..."
     iccc_edition = "2017"                             # edition of the column `iccc`
@@ -257,6 +259,7 @@ _DATE = {
     "month": "columns",
     "day": "columns",
     "unknown_part": "texts",
+    "values": "date_values",
     "unknown": "texts",
 }
 _DIAGNOSIS = {
@@ -443,6 +446,15 @@ class _Check:
             else:
                 check((*path, part), item)
 
+    def _is_date_values(self, path: tuple[str, ...], value: object) -> None:
+        if not self._expect(path, isinstance(value, dict), "a table by part (year, month, day)"):
+            return
+        for part, item in value.items():  # type: ignore[attr-defined]  # checked above
+            known = part in ("year", "month", "day")
+            self._expect(
+                (*path, part), known and _is_text_map(item), "a table from texts to digits of year, month or day"
+            )
+
     def _is_stages(self, path: tuple[str, ...], value: object) -> None:
         self._each_table(path, value, _STAGE_ENTRY, ("system", "column"))
 
@@ -479,6 +491,10 @@ class _Check:
             whole, parts = "column" in block, "year" in block
             self._expect(path, whole != parts, "either `column` with `formats`, or `year` (with `month` and `day`)")
             self._expect(path, not whole or "formats" in block, "`formats` beside `column`")
+            self._expect(path, not whole or "values" not in block, "`values` only beside `year`, `month`, `day`")
+            self._expect(
+                path, _distinct_shapes(names_of(block.get("formats"))), "formats of different shapes, or `auto:`"
+            )
             self._expect(path, ("precision" in block) == ("precisions" in block), "`precision` with `precisions`")
         elif name in ID_FIELDS:
             self._expect(path, ("column" in block) != ("parts" in block), "either `column` or `parts`")
@@ -490,6 +506,12 @@ class _Check:
             self._expect(path, "any" in block, "`any`, a list of stage systems")
         else:
             self._expect(path, "column" in block or "override" in block, "`column`")
+
+
+def _distinct_shapes(formats: Sequence[str]) -> bool:
+    """Whether no text can have the form of two formats: a guess for each row would swap days and months."""
+    shapes = [re.sub("[YMD]", "0", text.removeprefix("auto:").split("|")[0]) for text in formats]
+    return len(set(shapes)) == len(shapes)
 
 
 def _field_of(path: Sequence[str]) -> str | None:

@@ -181,7 +181,8 @@ def _needed(name: str, block: Mapping[str, object]) -> list[tuple[str, ...]]:
     if "parts" in block:
         return [(column,) for column in names_of(block["parts"])]
     if name == "diagnosis":
-        return [names_of(block[part]) for part in ("topography", "morphology", "icd10", "iccc") if part in block]
+        axes = [names_of(block[part]) for part in ("topography", "morphology") if part in block]
+        return axes or [names_of(block[part]) for part in ("icd10", "iccc") if part in block]
     if "year" in block:
         return [names_of(block["year"])]
     if "column" in block:

@@ -117,7 +117,10 @@ def _profile(config: SourceConfig, kind: FileKind) -> Profile:
         raise BadSettings(
             f"profile {profile.name!r} is for kind {profile.kind!r}", where=config.where, expected=f"kind {kind.name!r}"
         )
-    return profile
+    country = config.coverage.country
+    if country is None or "country" in profile.fields.keys() | profile.constants.keys():
+        return profile
+    return replace(profile, constants={**profile.constants, "country": country})
 
 
 @dataclass(slots=True)
@@ -323,16 +326,15 @@ def _disk_full(folder: Path) -> SourceUnavailable:
 
 def _date_orders(profile: Profile, tables: Tables, files: Sequence[FileState]) -> dict[tuple[str, str], str]:
     """Decide each `auto:` format for each file, from all the date columns that use it."""
-    blocks: dict[str, list[Mapping[str, object]]] = {}
+    users: dict[str, list[str]] = {}
     for name, block in profile.fields.items():
         for text in auto_formats(block) if name in DATE_FIELDS else ():
-            blocks.setdefault(text, []).append(block)
+            users.setdefault(text, []).append(name)
     orders = {}
-    for text, users in blocks.items():
-        columns = dict.fromkeys(column for block in users for column in names_of(block["column"]))
-        unknown = frozenset(part for block in users for part in names_of(block.get("unknown_part", ())))
+    for text, names in users.items():
+        unknown = frozenset(part for name in names for part in names_of(profile.fields[name].get("unknown_part", ())))
         for number, state in enumerate(files):
-            texts = tables.distinct_texts(number, tuple(columns))
+            texts = (part for name in names for parts in tables.distinct_texts(number, name) for part in parts)
             candidates = text.removeprefix("auto:").split("|")
             orders[str(number), text] = decide_order(candidates, texts, unknown, str(state.path))
     return orders
@@ -353,6 +355,7 @@ def _file_report(tables: Tables, number: int, state: FileState) -> FileReport:
         rejected=counts.filtered + counts.refused + state.rejected,
         filtered=counts.filtered,
         unknown_columns=state.unknown_columns,
+        missing_columns=state.missing_columns,
     )
 
 

@@ -18,6 +18,7 @@ from gateway.model.fields import FIELDS
 from gateway.model.values import Absent
 from gateway.sources.loading.codebook import Codebook, Finding
 from gateway.sources.loading.datetexts import BadDate, at_precision, date_of_parts, parse_date_text
+from gateway.sources.loading.groups import field_group
 from gateway.sources.loading.texts import Text, TextRule
 from gateway.sources.profile import (
     CODED_FIELDS,
@@ -26,7 +27,6 @@ from gateway.sources.profile import (
     ICDO_EDITIONS,
     NUMBER_FIELDS,
     Profile,
-    block_columns,
     names_of,
 )
 from terminology import Terminology, TerminologyError, parse_behaviour, parse_morphology, parse_topography
@@ -37,8 +37,6 @@ Block = Mapping[str, object]
 T = TypeVar("T")
 Orders = Mapping[tuple[str, str], str]
 
-FILE = "\x00file"
-"""Column of a record's file number, for what is decided file by file."""
 EPOCH = 719_163
 MAX_AGE_YEARS = 150
 MAX_SEQUENCE = 32_767
@@ -58,13 +56,16 @@ class Normaliser:
     outputs
         Names of the integers it gives; the last two are always the numbers of a fault and of an issue, or None.
     read
-        Texts of the columns -> outputs.
+        Texts of the columns (and the number of the file as a text, if `by_file`) -> outputs.
+    by_file
+        Whether a text may mean another thing in another file.
     """
 
     name: str
     columns: tuple[str, ...]
     outputs: tuple[str, ...]
     read: Callable[[Texts], Row]
+    by_file: bool = False
 
 
 def normalisers(profile: Profile, book: Codebook, terminology: Terminology, orders: Orders) -> tuple[Normaliser, ...]:
@@ -83,13 +84,13 @@ def normalisers(profile: Profile, book: Codebook, terminology: Terminology, orde
     """
     made = []
     for name, block in profile.fields.items():
-        columns = tuple(dict.fromkeys(block_columns(name, block)))
+        columns = field_group(name, profile)
         if name in CODED_FIELDS:
             made.append(_coded(name, block, columns, book))
         elif name in NUMBER_FIELDS:
             made.append(_number(name, block, columns, book))
         elif name in DATE_FIELDS:
-            made.append(_date(name, block, (*columns, FILE) if auto_formats(block) else columns, book, orders))
+            made.append(_date(name, block, columns, book, orders))
         elif name == "diagnosis":
             edition = profile.constants.get("icdo_edition")
             made.append(_diagnosis(block, columns, book, terminology, edition))
@@ -148,8 +149,8 @@ def _coded(name: str, block: Block, columns: tuple[str, ...], book: Codebook) ->
 
 
 def _code_of(name: str, rule: TextRule, text: Text) -> tuple[str | None, str]:
-    if rule.values is not None:
-        return rule.mapped(text), NOT_IN_MAP
+    if rule.values is not None and ((code := rule.mapped(text)) is not None or name != "country"):
+        return code, NOT_IN_MAP
     return (canonical(name, text.taken) if text.taken is not None else None), NO_CODE
 
 
@@ -261,7 +262,7 @@ def _date(name: str, block: Block, columns: tuple[str, ...], book: Codebook, ord
             date = at_precision(date, coarser)
         return *_ymd(date), None, None
 
-    return Normaliser(name, columns, outputs, read)
+    return Normaliser(name, columns, outputs, read, by_file=bool(auto_formats(block)))
 
 
 def _date_reader(block: Block, columns: tuple[str, ...], orders: Orders) -> Callable[[Texts], DateInterval | BadDate]:
@@ -279,14 +280,21 @@ def _date_reader(block: Block, columns: tuple[str, ...], orders: Orders) -> Call
 
         return from_text
 
-    rules = [TextRule.of(columns, block.get(part), unknown=list(unknown_parts)) for part in ("year", "month", "day")]
+    rules = [
+        TextRule.of(columns, block.get(part), values=_of_part(block, "values", part), unknown=sorted(unknown_parts))
+        for part in ("year", "month", "day")
+    ]
 
     def from_parts(texts: Texts) -> DateInterval | BadDate:
-        read = [rule.read(texts) for rule in rules]
-        year, month, day = (part.written if isinstance(part, Text) else None for part in read)
+        year, month, day = (_digits(rule, texts) for rule in rules)
         return date_of_parts(year, month, day, unknown_parts)
 
     return from_parts
+
+
+def _digits(rule: TextRule, texts: Texts) -> str | None:
+    part = rule.read(texts)
+    return None if isinstance(part, Absent) else rule.mapped(part) or part.written
 
 
 # --- diagnosis --------------------------------------------------------------------------------------------------------

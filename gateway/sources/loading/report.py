@@ -82,6 +82,8 @@ class FileReport:
         Those of `rejected` that the profile's `[[only]]` rules do not keep.
     unknown_columns
         Columns that the profile does not name.
+    missing_columns
+        Columns that the profile names and the file lacks.
     """
 
     file: str
@@ -93,6 +95,7 @@ class FileReport:
     rejected: int
     filtered: int
     unknown_columns: tuple[str, ...] = ()
+    missing_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

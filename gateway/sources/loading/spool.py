@@ -17,6 +17,7 @@ from typing import TextIO
 import duckdb
 
 from gateway.errors import BadFile, SourceFailure
+from gateway.sources.loading.groups import groups_of
 from gateway.sources.loading.report import LINES_NAMED
 from gateway.sources.loading.survey import Survey, survey
 from gateway.sources.profile import Profile, column_key
@@ -65,6 +66,7 @@ class FileState:
     issues: dict[tuple[str, str], Odd] = field(default_factory=dict)
     odd_lines: set[int] = field(default_factory=set)
     unknown_columns: tuple[str, ...] = ()
+    missing_columns: tuple[str, ...] = ()
 
     @property
     def rejected(self) -> int:
@@ -86,14 +88,14 @@ class Spool:
         self._profile = profile
         self._scratch = scratch
         self._progress = progress
-        self._names = [f"c{number}" for number in range(len(profile.columns))]
+        self._groups = groups_of(profile)
         self._width = len(profile.columns)
         self._strict = profile.mode == "strict"
         self._text: TextIO | None = None
         self._spooled = 0
         self.files: list[FileState] = []
         self.records = 0
-        columns = ", ".join(f"{name} VARCHAR" for name in self._names)
+        columns = ", ".join(f"c{number} VARCHAR" for number in range(len(self._groups)))
         connection.execute(f"CREATE TABLE raw (file USMALLINT, line INTEGER, {columns})")
 
     # --- the port ---------------------------------------------------------------------------------------------------
@@ -135,11 +137,13 @@ class Spool:
         picks = _picks(self._profile, header)
         named = {column_key(name) for name in self._profile.columns}
         self._file.unknown_columns = tuple(name for name in header if column_key(name) not in named)
+        self._file.missing_columns = tuple(
+            name for name, pick in zip(self._profile.columns, picks, strict=True) if pick is None
+        )
         if not self._take_whole(surveyed, delimiter, quote, picks, len(header), skip):
             self._take_by_line(surveyed, delimiter, quote, picks, len(header), skip)
-        for copy in (surveyed.plain,):
-            if copy != path:
-                copy.unlink()
+        if surveyed.plain != path:
+            surveyed.plain.unlink()
 
     # --- files --------------------------------------------------------------------------------------------------------
 
@@ -157,9 +161,10 @@ class Spool:
             return
         self._text.close()
         self._text = None
-        columns = ", ".join(f"'{name}': 'VARCHAR'" for name in self._names)
+        columns = ", ".join(f"'f{number}': 'VARCHAR'" for number in range(self._width))
+        chosen = self._grouped([f"f{number}" for number in range(self._width)])
         taken = self._connection.execute(
-            f"""INSERT INTO raw SELECT {len(self.files) - 1}, * FROM read_csv({_literal(str(self._spool_path))},
+            f"""INSERT INTO raw SELECT {len(self.files) - 1}, line, {chosen} FROM read_csv({_literal(str(self._spool_path))},
             auto_detect = false, header = false, delim = ',', quote = '"', escape = '"', nullstr = '{NO_TEXT}',
             columns = {{'line': 'INTEGER', {columns}}}, max_line_size = 16777216)"""
         ).fetchall()[0][0]
@@ -170,6 +175,11 @@ class Spool:
     @property
     def _spool_path(self) -> Path:
         return self._scratch / "spool.csv"
+
+    def _grouped(self, texts: Sequence[str]) -> str:
+        """SQL of the columns of the work table from the SQL of each column of the profile."""
+        text_of = dict(zip(self._profile.columns, texts, strict=True))
+        return ", ".join(" || chr(31) || ".join(text_of[column] for column in group) for group in self._groups)
 
     def _start_spool(self) -> None:
         self._text = self._spool_path.open("w", encoding="utf-8", errors="replace", newline="", buffering=1 << 20)
@@ -192,7 +202,7 @@ class Spool:
             return False
         number = len(self.files) - 1
         columns = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(width))
-        chosen = ", ".join(f"'{NOT_IN_FILE}'" if pick is None else f"f{pick}" for pick in picks)
+        chosen = self._grouped([f"'{NOT_IN_FILE}'" if pick is None else f"f{pick}" for pick in picks])
         run = self._connection.execute
         run("BEGIN")
         try:

@@ -17,9 +17,10 @@ import numpy.typing as npt
 from gateway.model.case import Diagnosis
 from gateway.model.values import Absent
 from gateway.sources.loading.codebook import Codebook, Finding
-from gateway.sources.loading.normalise import FILE, Normaliser, Row
+from gateway.sources.loading.groups import field_group, groups_of, split_group
+from gateway.sources.loading.normalise import Normaliser, Row
 from gateway.sources.loading.spool import FileState
-from gateway.sources.profile import CODED_FIELDS, Profile, block_columns, names_of
+from gateway.sources.profile import CODED_FIELDS, Profile, names_of
 from gateway.sources.reading import NOT_IN_FILE
 
 NO_PATIENT = Finding("patient", "has no patient id")
@@ -48,10 +49,11 @@ class Tables:
     """The work tables of one load."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, profile: Profile, book: Codebook) -> None:
+        self._connection = connection
         self._run = connection.execute
         self._profile = profile
         self._book = book
-        self._column = {name: f"c{number}" for number, name in enumerate(profile.columns)} | {FILE: "file::VARCHAR"}
+        self._column = {group: f"c{number}" for number, group in enumerate(groups_of(profile))}
 
     # --- which records ------------------------------------------------------------------------------------------------
 
@@ -70,7 +72,7 @@ class Tables:
 
     def _first(self, columns: Sequence[str]) -> str:
         """SQL of the first column that is not blank, without blanks around it; '' if all are."""
-        texts = [f"trim({self._column[name]})" for name in columns]
+        texts = [f"trim({self._column[name,]})" for name in columns]
         if len(texts) == 1:
             return texts[0]
         filled = [f"nullif(nullif({text}, ''), {_literal(NOT_IN_FILE)})" for text in texts]
@@ -88,20 +90,20 @@ class Tables:
 
     # --- what distinct texts mean ---------------------------------------------------------------------------------------
 
-    def distinct_texts(self, file: int, columns: Sequence[str]) -> Iterator[str]:
-        """The different texts of columns in one file."""
-        for name in columns:
-            column = self._column[name]
-            found = self._run(f"SELECT DISTINCT {column} FROM kept WHERE file = {file} ORDER BY ALL").fetchall()
-            yield from (text for (text,) in found)
+    def distinct_texts(self, file: int, name: str) -> Iterator[Sequence[str]]:
+        """The different texts of the columns of a field in one file."""
+        group = field_group(name, self._profile)
+        sql = f"SELECT DISTINCT {self._column[group]} FROM kept WHERE file = {file} ORDER BY ALL"
+        return (split_group(text, len(group)) for (text,) in self._run(sql).fetchall())
 
     def normalise(self, normaliser: Normaliser) -> None:
         """Make the map of one field: its distinct texts, numbered in their order, and what they mean."""
         name = normaliser.name
-        texts = ", ".join(f"{self._column[column]} AS t{i}" for i, column in enumerate(normaliser.columns))
+        size = len(normaliser.columns)
+        keys = f"{self._column[normaliser.columns]} AS text" + (", file" if normaliser.by_file else "")
         self._run(
             f"CREATE TABLE seen_{name} AS SELECT (row_number() OVER ())::INTEGER AS id, * "
-            f"FROM (SELECT DISTINCT {texts} FROM kept ORDER BY ALL)"
+            f"FROM (SELECT DISTINCT {keys} FROM kept ORDER BY ALL)"
         )
         outputs = ", ".join(f"{output} INTEGER" for output in normaliser.outputs)
         self._run(f"CREATE TABLE meant_{name} (id INTEGER, {outputs})")
@@ -109,7 +111,7 @@ class Tables:
         for start in range(0, total, _PIECE):
             rows = self._run(f"SELECT * FROM seen_{name} WHERE id > ? AND id <= ? ORDER BY id", [start, start + _PIECE])
             pieces = rows.fetchall()
-            meant = [normaliser.read(row[1:]) for row in pieces]
+            meant = [normaliser.read([*split_group(row[1], size), *map(str, row[2:])]) for row in pieces]
             self._insert(f"meant_{name}", [row[0] for row in pieces], meant)
         self._run(f"CREATE TABLE map_{name} AS SELECT * EXCLUDE (id) FROM seen_{name} JOIN meant_{name} USING (id)")
         self._run(f"DROP TABLE seen_{name}")
@@ -121,18 +123,16 @@ class Tables:
             mask = [value is None for value in values]
             plain = np.array([0 if value is None else value for value in values], np.int32)
             piece[f"o{number}"] = np.ma.array(plain, mask=mask)
+        self._connection.register("piece", piece)
         self._run(f"INSERT INTO {table} SELECT * FROM piece")
+        self._connection.unregister("piece")
 
     # --- cases --------------------------------------------------------------------------------------------------------
 
     def join(self, normalisers: Sequence[Normaliser], source: str, salt: bytes) -> None:
         """Make `joined`: one row of integers and keys for each kept record, with the fault that keeps it out."""
         self._means = {output: f"map_{n.name}.{output}" for n in normalisers for output in n.outputs}
-        joins = "\n".join(
-            f"LEFT JOIN map_{n.name} ON "
-            + " AND ".join(f"map_{n.name}.t{i} = kept.{self._column[column]}" for i, column in enumerate(n.columns))
-            for n in normalisers
-        )
+        joins = "\n".join(f"LEFT JOIN map_{n.name} ON {self._same(n, f'map_{n.name}')}" for n in normalisers)
         patient, tumour = self._id("patient"), self._tumour()
         prefix = _literal(f"{salt.hex()}\x1f{source}\x1f")
         columns = {
@@ -155,23 +155,28 @@ class Tables:
             "WHERE j.fault IS NULL AND j.refused IS NULL"
         )
 
+    def _same(self, normaliser: Normaliser, table: str) -> str:
+        """SQL of the join of a map with `kept`."""
+        by_file = f" AND {table}.file = kept.file" if normaliser.by_file else ""
+        return f"{table}.text = kept.{self._column[normaliser.columns]}{by_file}"
+
     def _id(self, name: str) -> str:
         """SQL of an id of the source, '' if it has none."""
         block = self._profile.fields[name]
         if "parts" in block:
-            parts = [f"trim({self._column[column]})" for column in names_of(block["parts"])]
-            blank = " OR ".join(f"{part} IN ('', {_literal(NOT_IN_FILE)})" for part in parts)
-            return f"CASE WHEN {blank} THEN '' ELSE concat_ws(chr(31), {', '.join(parts)}) END"
+            parts = [f"trim({self._column[column,]})" for column in names_of(block["parts"])]
+            blank = f"{parts[-1]} IN ('', {_literal(NOT_IN_FILE)})"
+            return f"CASE WHEN {blank} THEN '' ELSE {' || chr(31) || '.join(parts)} END"
         text = self._first(names_of(block["column"]))
         absent = [NOT_IN_FILE, *(t.strip() for t in names_of(block.get("unknown", ())))]
         return f"CASE WHEN {text} IN ({', '.join(map(_literal, absent))}) THEN '' ELSE {text} END"
 
     def _tumour(self) -> str:
         """SQL of what tells the tumours of a patient apart: their id, else the texts of diagnosis and date."""
-        fields = self._profile.fields
-        texts = [column for name in ("incidence", "diagnosis") for column in block_columns(name, fields[name])]
-        fallback = f"concat_ws(chr(31), '', {', '.join(f'trim({self._column[t]})' for t in dict.fromkeys(texts))})"
-        return f"coalesce(nullif({self._id('tumour')}, ''), {fallback})" if "tumour" in fields else fallback
+        groups = dict.fromkeys(field_group(name, self._profile) for name in ("incidence", "diagnosis"))
+        fallback = " || chr(31) || ".join(["''", *(f"kept.{self._column[group]}" for group in groups)])
+        has_id = "tumour" in self._profile.fields
+        return f"coalesce(nullif({self._id('tumour')}, ''), {fallback})" if has_id else fallback
 
     def _date(self, name: str, part: str) -> str:
         means = self._means.get(f"{name}_{part}")
@@ -313,10 +318,9 @@ class Tables:
             issue = f"{n.name}_issue"
             if not self._one(f"SELECT count({issue}) FROM map_{n.name}"):
                 continue
-            texts = " AND ".join(f"m.t{i} = kept.{self._column[column]}" for i, column in enumerate(n.columns))
             found = self._run(
-                f"SELECT file, {issue} AS number, count(*), min(row, {lines}) FROM kept JOIN "
-                f"(SELECT * FROM map_{n.name} WHERE {issue} IS NOT NULL) m ON {texts} GROUP BY ALL ORDER BY ALL"
+                f"SELECT kept.file, {issue} AS number, count(*), min(row, {lines}) FROM kept JOIN "
+                f"(SELECT * FROM map_{n.name} WHERE {issue} IS NOT NULL) m ON {self._same(n, 'm')} GROUP BY ALL ORDER BY ALL"
             ).fetchall()
             for file, number, count, rows in found:
                 wanted = ", ".join(f"({row}, {number})" for row in rows)
