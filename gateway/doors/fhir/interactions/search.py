@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
 from gateway.disclosure.released import ReleasedAnswer, ReleasedCase
-from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door, Reply
-from gateway.doors.fhir.formats import JSON, XML, Format
+from gateway.doors.fhir.formats import JSON, XML
 from gateway.doors.fhir.parameters import ID, SEARCHABLE
 from gateway.doors.fhir.parse import CURSOR, Search, parse_search
 from gateway.doors.fhir.render.bundle import Total, entry, search_set
-from gateway.doors.fhir.render.condition import ConditionRenderer
 from gateway.doors.fhir.render.patient import by_patient, patient
 from gateway.doors.fhir.request import Asked
 from gateway.errors import BadQuestion, IccdError
@@ -100,22 +98,14 @@ def _matches(search: Search, answer: ReleasedAnswer) -> list[Match]:
     return [(case.id, (case,)) for case in answer.cases]
 
 
-def _entries(door: Door, asked: Asked, matches: Sequence[Match]) -> list[Resource]:
+def _entries(door: Door, asked: Asked, matches: Sequence[Match]) -> list[Any]:
     if asked.resource == "Patient":
         return [entry(patient(cases, door.base), door.base, "Patient", name) for name, cases in matches]
-    written = _WRITTEN.get(asked.format, ConditionRenderer.resource)
-    return [entry(written(door.conditions, cases[0]), door.base, "Condition", name) for name, cases in matches]
-
-
-def _json(conditions: ConditionRenderer, case: ReleasedCase) -> Any:
-    return orjson.Fragment(conditions.json(case))
-
-
-_WRITTEN: Mapping[Format, Callable[[ConditionRenderer, ReleasedCase], Any]] = {
-    JSON: _json,
-    XML: ConditionRenderer.xml,
-}
-"""How a Condition is put into a page of a format; as a dict where no row says otherwise."""
+    conditions = door.conditions
+    if asked.format is JSON:
+        return [orjson.Fragment(conditions.entry_json(cases[0])) for _, cases in matches]
+    written = conditions.xml if asked.format is XML else conditions.resource
+    return [entry(written(cases[0]), door.base, "Condition", name) for name, cases in matches]
 
 
 def _offset(search: Search) -> int:

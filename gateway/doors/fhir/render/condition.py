@@ -8,9 +8,11 @@ which the category health-concern allows (constraint con-3). ICD-O terms are WHO
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -28,7 +30,7 @@ from gateway.doors.fhir.render.elements import (
     primitive,
 )
 from gateway.doors.fhir.xml import Markup, children_xml
-from gateway.model.dates import Age, DateInterval
+from gateway.model.dates import Age, DateInterval, DatePrecision
 from gateway.model.fields import UNCLASSIFIED
 from gateway.model.values import Absent
 
@@ -67,6 +69,16 @@ class Tumour(NamedTuple):
     basis: str | Absent
 
 
+TumourParts = tuple[Any, ...]
+"""Fields of a Tumour; Any because attrgetter, which is why a page is fast, has no types."""
+
+_tumour: Callable[[ReleasedCase], TumourParts] = attrgetter(*Tumour._fields)
+_age: Callable[[ReleasedCase], tuple[Any, ...]] = attrgetter("age.years", "age.days")
+_incidence: Callable[[ReleasedCase], tuple[Any, ...]] = attrgetter(
+    "incidence.earliest", "incidence.latest", "incidence.precision"
+)
+
+
 class ConditionRenderer:
     """Conditions of one door.
 
@@ -86,7 +98,7 @@ class ConditionRenderer:
 
     def resource(self, case: ReleasedCase) -> Resource:
         """Condition as a dict."""
-        head, rest = self._parts(_tumour(case))
+        head, rest = self._parts(Tumour(*_tumour(case)))
         return {
             "resourceType": "Condition",
             "id": case.id,
@@ -101,16 +113,22 @@ class ConditionRenderer:
         """Condition as JSON: the text of `resource`, put together from cached fragments."""
         head, rest = self._json(_tumour(case))
         return (
-            f'{{"resourceType":"Condition","id":"{case.id}",{head},{_age_json(case.age)}],{rest},'
-            f'"subject":{{"reference":"Patient/{case.patient_id}"}},{_onset_json(case.incidence)}}}'
+            f'{{"resourceType":"Condition","id":"{case.id}",{head},{_age_json(*_age(case))}],{rest},'
+            f'"subject":{{"reference":"Patient/{case.patient_id}"}},{_onset_json(*_incidence(case))}}}'
+        )
+
+    def entry_json(self, case: ReleasedCase) -> str:
+        """Entry of a page as JSON, see gateway.doors.fhir.render.bundle.entry."""
+        return (
+            f'{{"fullUrl":"{self._base}/Condition/{case.id}","resource":{self.json(case)},"search":{{"mode":"match"}}}}'
         )
 
     def xml(self, case: ReleasedCase) -> Markup:
         """Condition as XML, likewise."""
         head, rest = self._xml(_tumour(case))
         return Markup(
-            f'<Condition><id value="{case.id}"/>{head}{_age_xml(case.age)}{rest}'
-            f'<subject><reference value="Patient/{case.patient_id}"/></subject>{_onset_xml(case.incidence)}</Condition>'
+            f'<Condition><id value="{case.id}"/>{head}{_age_xml(*_age(case))}{rest}'
+            f'<subject><reference value="Patient/{case.patient_id}"/></subject>{_onset_xml(*_incidence(case))}</Condition>'
         )
 
     def _parts(self, tumour: Tumour) -> tuple[Resource, Resource]:
@@ -124,12 +142,12 @@ class ConditionRenderer:
         site = body_site(tumour.topography, tumour.laterality, edition)
         return {"meta": meta, "extension": extensions}, {**STATUS, "code": code, "bodySite": [site]}
 
-    def _json_fragments(self, tumour: Tumour) -> tuple[str, str]:
-        head, rest = self._parts(tumour)
+    def _json_fragments(self, tumour: TumourParts) -> tuple[str, str]:
+        head, rest = self._parts(Tumour(*tumour))
         return _members(head).removesuffix("]"), _members(rest)
 
-    def _xml_fragments(self, tumour: Tumour) -> tuple[str, str]:
-        head, rest = self._parts(tumour)
+    def _xml_fragments(self, tumour: TumourParts) -> tuple[str, str]:
+        head, rest = self._parts(Tumour(*tumour))
         return children_xml(head), children_xml(rest)
 
 
@@ -222,39 +240,28 @@ def _morphology_code(morphology: int, behaviour: int | Absent) -> str:
     return f"{morphology}" if isinstance(behaviour, Absent) else f"{morphology}/{behaviour}"
 
 
-def _tumour(case: ReleasedCase) -> Tumour:
-    return Tumour(
-        case.source,
-        case.iccc,
-        case.icd10,
-        case.topography,
-        case.morphology,
-        case.behaviour,
-        case.icdo_edition,
-        case.laterality,
-        case.basis,
-    )
-
-
 def _members(element: Resource) -> str:
     return orjson.dumps(element)[1:-1].decode()
 
 
-@lru_cache(maxsize=CACHED)
-def _age_json(age: Age) -> str:
-    return orjson.dumps(age_at_diagnosis(age)).decode()
+Span = tuple[int, int] | None
 
 
 @lru_cache(maxsize=CACHED)
-def _age_xml(age: Age) -> str:
-    return children_xml({"extension": [age_at_diagnosis(age)]})
+def _age_json(years: Span, days: Span) -> str:
+    return orjson.dumps(age_at_diagnosis(Age(years, days))).decode()
 
 
 @lru_cache(maxsize=CACHED)
-def _onset_json(incidence: DateInterval) -> str:
-    return _members(onset(incidence))
+def _age_xml(years: Span, days: Span) -> str:
+    return children_xml({"extension": [age_at_diagnosis(Age(years, days))]})
 
 
 @lru_cache(maxsize=CACHED)
-def _onset_xml(incidence: DateInterval) -> str:
-    return children_xml(onset(incidence))
+def _onset_json(earliest: dt.date | None, latest: dt.date | None, precision: DatePrecision) -> str:
+    return _members(onset(DateInterval(earliest, latest, precision)))
+
+
+@lru_cache(maxsize=CACHED)
+def _onset_xml(earliest: dt.date | None, latest: dt.date | None, precision: DatePrecision) -> str:
+    return children_xml(onset(DateInterval(earliest, latest, precision)))
