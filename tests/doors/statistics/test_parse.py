@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 
 import pytest
@@ -117,10 +118,8 @@ def test_a_body_nested_beyond_reason_is_refused() -> None:
 
 @given(st.text(max_size=60))
 def test_no_text_brings_anything_but_a_question_or_a_clear_refusal(text: str) -> None:
-    try:
-        parse_text(text)
-    except BadQuestion as error:
-        assert error.where
+    with contextlib.suppress(BadQuestion):
+        assert isinstance(parse_text(text), CaseQuery)
 
 
 @given(
