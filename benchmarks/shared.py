@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -48,11 +49,9 @@ def server(arguments: Sequence[str], port: int, ready_path: str, cwd: Path | Non
 
 def requests_per_second(port: int, paths: Sequence[str], *, seconds: float = 3.0, clients: int = 4) -> float:
     """Requests per second of a few keep-alive clients in a process of their own; every answer must be 200."""
-    code = "from benchmarks.shared import _load; import sys, json; print(_load(*json.loads(sys.argv[1])))"
-    import json
-
-    argument = json.dumps([port, list(paths), seconds, clients])
-    found = subprocess.run([sys.executable, "-c", code, argument], capture_output=True, text=True, check=True)
+    code = "from benchmarks.shared import _load; import sys, json; print(_load(*json.load(sys.stdin)))"
+    asked = json.dumps([port, list(paths), seconds, clients])
+    found = subprocess.run([sys.executable, "-c", code], input=asked, capture_output=True, text=True, check=True)
     return float(found.stdout)
 
 

@@ -80,9 +80,10 @@ def read_icd10(rows: list[Row], usual: npt.NDArray[np.bool_]) -> Icd10Map:
             sure[m, sites, b] = ~split
     extras |= _unspecified_behaviour(rows, numbers)
     extras |= _guessed_sites(code, by_site, usual)
-    pairs = sorted((_flat(cell), n) for cell, n in extras if n != code[cell])
-    for cell, _ in extras:
+    others = [(cell, n) for cell, n in extras if n != code[cell]]
+    for cell, _ in others:
         sure[cell] = False
+    pairs = sorted((_flat(cell), n) for cell, n in others)
     return Icd10Map(
         codes,
         code,

@@ -52,7 +52,7 @@ FORMATS: dict[str, Format] = {
             "naaccr_xml",
             "naaccr-xml",
         ),
-        Format("obds_rki_xml", "oBDS-RKI 3.0.0.8a, XML", obds_rki_xml.render, "obds_rki", "obds-rki-xml"),
+        Format("obds_rki_xml", "oBDS-RKI 3.0.0.8a, XML", obds_rki_xml.render, "obds_rki", "obds-rki"),
         Format("obds_rki_csv", "oBDS-RKI 3.0.0.8a, relational CSV", obds_rki_csv.render, "obds_rki", "obds-rki-csv"),
         Format("encr", "ENCR / JRC-ENCR QCS incidence CSV", encr.render, "tabular", "encr"),
         Format("iicc3_listing", "IARC IICC-3 case listing", iicc3_listing.render, "tabular", "iicc3-listing"),

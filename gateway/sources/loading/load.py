@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -40,9 +40,7 @@ from gateway.sources.loading.report import (
 from gateway.sources.loading.spool import FileState, Odd, Spool
 from gateway.sources.loading.tables import Tables
 from gateway.sources.profile import DATE_FIELDS, FIELD_NAMES, Profile, load_profile, names_of
-from gateway.sources.snapshot.build import build_snapshot, work_connection
-from gateway.sources.snapshot.layout import SnapshotMeta
-from gateway.sources.snapshot.store import SnapshotStore
+from gateway.sources.snapshot import SnapshotMeta, SnapshotStore, build_snapshot, work_connection
 
 MEMORY_MIB = 256
 THREADS = 2
@@ -153,7 +151,8 @@ class _Load:
         connection = work_connection(":memory:", scratch / "spill", memory_mib=MEMORY_MIB, threads=THREADS)
         try:
             spool = Spool(connection, self.profile, scratch, self._count)
-            self._read_files(spool)
+            with closing(spool):
+                self._read_files(spool)
             self.lap("reading")
             self.tell("normalising", None)
             tables, fields = self._normalise(connection, spool)

@@ -172,6 +172,11 @@ class Spool:
             raise SourceFailure(f"{self._spooled} records were read but {taken} kept", where=str(self._file.path))
         self._spool_path.unlink()
 
+    def close(self) -> None:
+        """Let go of the file of a load that ends early."""
+        if self._text is not None:
+            self._text.close()
+
     @property
     def _spool_path(self) -> Path:
         return self._scratch / "spool.csv"
@@ -214,20 +219,21 @@ class Spool:
                 rejects_table = 'rejects_{number}', rejects_scan = 'reject_scans_{number}')"""
             ).fetchall()[0][0]
             rejects = run(
-                f"SELECT line, any_value(error_type) FROM rejects_{number} GROUP BY line ORDER BY line"
+                f"SELECT line, any_value(error_type), bool_or(ends_with(rtrim(csv_line, chr(13) || chr(10)), "
+                f"{_literal(delimiter)})) FROM rejects_{number} GROUP BY line ORDER BY line"
             ).fetchall()
         except (duckdb.InvalidInputException, duckdb.ConversionException):
             run("ROLLBACK")
             return False
         records = file.lines - skip - len(file.blanks)
-        if taken + len(rejects) != records:
+        if taken + len(rejects) != records or any(empty_column for *_, empty_column in rejects):
             run("ROLLBACK")
             return False
         run("COMMIT")
         state = self._file
         state.first_line = skip + 1
-        state.gaps = sorted([*file.blanks, *(line for line, _ in rejects)])
-        for line, error in rejects:
+        state.gaps = sorted([*file.blanks, *(line for line, *_ in rejects)])
+        for line, error, _ in rejects:
             self.reject(line, "line", _REASONS.get(str(error), NOT_DELIMITED))
         self._count(taken)
         return True

@@ -25,6 +25,13 @@ CONFIRMATION = {
     "2": "Radiography without microscopic confirm",
     "1": "Clinical diagnosis only",
 }
+SEQUENCE = {
+    "0": "One primary only",
+    "1": "1st of 2 or more primaries",
+    "2": "2nd of 2 or more primaries",
+    "3": "3rd of 3 or more primaries",
+}
+BEHAVIOUR = {"0": "Benign", "1": "Borderline malignancy", "2": "In situ", "3": "Malignant"}
 VITAL_STATUS = {"alive": "Alive", "dead": "Dead"}
 UNKNOWN = "'Unknown'"
 _HISTOLOGY = """if(dirt = 'invalid-code' AND "case" % 2 = 1, '9999', morphology::VARCHAR)"""
@@ -33,7 +40,7 @@ _SITE = """if(dirt = 'invalid-code' AND "case" % 2 = 0, 'C99.9', topography)"""
 COLUMNS = {
     "Patient ID": "patient",
     "Record number recode": "tumour_number",
-    "Sequence number": "sequence",
+    "Sequence number": mapped("sequence::VARCHAR", SEQUENCE),
     "Sex": mapped("sex", SEX, UNKNOWN),
     "Year of birth": "if(birth_precision = 'unknown', 'Unknown', year(birth)::VARCHAR)",
     "Age recode with single ages and 85+": "if(age_known, lpad(age_years::VARCHAR, 2, '0') || ' years', 'Unknown')",
@@ -41,7 +48,8 @@ COLUMNS = {
     "Month of diagnosis": "if(incidence_precision = 'year', 'Unknown', month(incidence)::VARCHAR)",
     "Primary Site": _SITE,
     "Histologic Type ICD-O-3": _HISTOLOGY,
-    "Behavior code ICD-O-3": "behaviour",
+    "Behavior code ICD-O-3": f"coalesce({mapped('behaviour::VARCHAR', BEHAVIOUR, 'behaviour::VARCHAR')}, {UNKNOWN})",
+    "ICCC site recode 3rd edition/IARC 2017": "if(iccc_2017 = '', 'Not classified by ICCC', iccc_2017)",
     "Laterality": mapped("laterality", LATERALITY, UNKNOWN),
     "Grade": "if(grade = 'unknown', 'Unknown', grade)",
     "Diagnostic Confirmation": mapped("basis", CONFIRMATION, UNKNOWN),
