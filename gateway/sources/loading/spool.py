@@ -27,7 +27,6 @@ NO_TEXT = "\x02no text\x02"
 """A text that stands for SQL NULL in read_csv: none, so that blanks come in as blanks."""
 OTHER_WIDTH = "the line has another number of columns than the header"
 NOT_DELIMITED = "the line is not delimited text: quotes that do not match"
-_REASONS = {"MISSING COLUMNS": OTHER_WIDTH, "TOO MANY COLUMNS": OTHER_WIDTH}
 _EVERY = 5_000
 
 
@@ -202,7 +201,10 @@ class Spool:
     def _take_whole(
         self, file: Survey, delimiter: str, quote: str, picks: Sequence[int | None], width: int, skip: int
     ) -> bool:
-        """Let DuckDB read the file; False (and nothing taken) unless its records are exactly the lines."""
+        """Let DuckDB read the file; False (and nothing taken) unless its records are exactly the lines.
+
+        Lines of another width are its only rejects that are believed; quotes that do not match are for Python's csv.
+        """
         if any(line <= skip for line in file.blanks):
             return False
         number = len(self.files) - 1
@@ -219,22 +221,23 @@ class Spool:
                 rejects_table = 'rejects_{number}', rejects_scan = 'reject_scans_{number}')"""
             ).fetchall()[0][0]
             rejects = run(
-                f"SELECT line, any_value(error_type), bool_or(ends_with(rtrim(csv_line, chr(13) || chr(10)), "
-                f"{_literal(delimiter)})) FROM rejects_{number} GROUP BY line ORDER BY line"
+                "SELECT line, bool_and(error_type IN ('MISSING COLUMNS', 'TOO MANY COLUMNS')), "
+                f"bool_or(ends_with(rtrim(csv_line, chr(13) || chr(10)), {_literal(delimiter)})) "
+                f"FROM rejects_{number} GROUP BY line ORDER BY line"
             ).fetchall()
         except (duckdb.InvalidInputException, duckdb.ConversionException):
             run("ROLLBACK")
             return False
         records = file.lines - skip - len(file.blanks)
-        if taken + len(rejects) != records or any(empty_column for *_, empty_column in rejects):
+        if taken + len(rejects) != records or any(empty_column or not width for _, width, empty_column in rejects):
             run("ROLLBACK")
             return False
         run("COMMIT")
         state = self._file
         state.first_line = skip + 1
         state.gaps = sorted([*file.blanks, *(line for line, *_ in rejects)])
-        for line, error, _ in rejects:
-            self.reject(line, "line", _REASONS.get(str(error), NOT_DELIMITED))
+        for line, *_ in rejects:
+            self.reject(line, "line", OTHER_WIDTH)
         self._count(taken)
         return True
 
