@@ -8,7 +8,7 @@ known codes between its ends. Equivalence uses the words of FHIR R4 ConceptMap.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import TypeAlias, TypeVar
@@ -78,6 +78,12 @@ class BoxSet:
     """An immutable set of cells; cell (m, t, b) is bit `(m * T + t) * B + b` of `bits`."""
 
     bits: int
+    _hash: int | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __hash__(self) -> int:
+        if self._hash is None:  # some ten microseconds over 215 kB, so once
+            object.__setattr__(self, "_hash", hash(self.bits))
+        return self._hash or 0
 
     @classmethod
     def empty(cls) -> BoxSet:

@@ -63,13 +63,13 @@ def _conjuncts(where: Expr) -> Iterator[Expr]:
 
 def _behaviours(where: Expr) -> frozenset[int]:
     """Behaviours of primary tumours that the question can mean; empty if it names no diagnosis."""
-    asked: BoxSet | None = None
-    for item in _conjuncts(where):
-        if isinstance(item, DiagnosisIn) and item.possible is not None:
-            asked = item.possible if asked is None else asked & item.possible
-    if asked is None:
-        return frozenset()
-    return frozenset(digit for digit in PRIMARY_BEHAVIOURS if asked.overlaps(_of_behaviour(digit)))
+    asked = [_named(item.possible) for item in _conjuncts(where) if isinstance(item, DiagnosisIn) and item.possible]
+    return frozenset.intersection(*asked) if asked else frozenset()
+
+
+@lru_cache(maxsize=4096)
+def _named(boxes: BoxSet) -> frozenset[int]:
+    return frozenset(digit for digit in PRIMARY_BEHAVIOURS if boxes.overlaps(_of_behaviour(digit)))
 
 
 @lru_cache

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 
 from gateway.errors import UnknownTerm
 from gateway.model.answer import Translation
@@ -105,10 +106,12 @@ def fill(where: Expr, meanings: Meanings) -> Expr:
 
 def union(sets: Iterable[BoxSet]) -> BoxSet:
     """Union of any number of box sets."""
-    total = BoxSet.empty()
-    for boxes in sets:
-        total = total | boxes
-    return total
+    return _union(tuple(sets))
+
+
+@lru_cache(maxsize=1024)
+def _union(sets: tuple[BoxSet, ...]) -> BoxSet:
+    return reduce(or_, sets) if sets else BoxSet.empty()
 
 
 @lru_cache(maxsize=4096)

@@ -45,9 +45,20 @@ class SnapshotSource:
         self._lock = Lock()
         self._stamp = self._store.stamp()
         self._snapshot = open_current(self._store, self._terminology)
+        self._abilities: Capabilities | None = None
 
     def capabilities(self) -> Capabilities:
-        """What can be asked; before the first load only what the settings declare."""
+        """What can be asked of the snapshot that serves now; before the first load only what the settings declare.
+
+        A new snapshot is taken over here too, so that nothing kept under the old one's id is used any longer.
+        """
+        if self._store.stamp() != self._stamp:
+            self._reopen()
+        if self._abilities is None:
+            self._abilities = self._describe()
+        return self._abilities
+
+    def _describe(self) -> Capabilities:
         declared = Capabilities(self._config.kind, self._config.title, self._config.coverage)
         if self._snapshot is None:
             return declared
@@ -108,5 +119,6 @@ class SnapshotSource:
                 self._stamp = stamp
                 return
             self._stamp = stamp
+            self._abilities = None
             if old is not None:
                 old.retire()
