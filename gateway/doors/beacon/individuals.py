@@ -8,7 +8,7 @@ rendered at all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 
@@ -18,7 +18,7 @@ from gateway.doors.beacon.terms import SEX_LABELS
 from gateway.model.dates import Age, DateInterval
 from gateway.model.fields import UNCLASSIFIED
 from gateway.model.values import Absent
-from terminology import Equivalence, Terminology, TerminologyError
+from terminology import Terminology, TerminologyError
 
 Json = dict[str, object]
 
@@ -106,14 +106,27 @@ def _coarse_code(case: ReleasedCase) -> Json:
 def _equal_concept(histology: str, terminology: Terminology) -> tuple[tuple[str, str], ...]:
     """The one NCI Thesaurus concept that means exactly a morphology, as items of an ontology term; else empty."""
     try:
-        found = terminology.translate("ICDO3", histology, "NCIT")
+        tumours = terminology.meaning("ICDO3", histology).boxes
     except TerminologyError:
         return ()
-    equal = [translation.code for translation in found if translation.equivalence is Equivalence.EQUAL]
+    named = [terminology.meaning("NCIT", code) for code in _concepts_of(terminology).get(histology, ())]
+    equal = [meaning.code for meaning in named if meaning.exact and meaning.boxes == tumours]
     if len(equal) != 1:
         return ()
     name = terminology.lookup("NCIT", equal[0]).name
     return (("id", f"NCIT:{equal[0]}"), *((("label", name),) if name else ()))
+
+
+@lru_cache(maxsize=4)
+def _concepts_of(terminology: Terminology) -> Mapping[str, tuple[str, ...]]:
+    """NCI Thesaurus concepts whose preferred code is a morphology, by that morphology."""
+    found: dict[str, tuple[str, ...]] = {}
+    for concept in terminology.codes("NCIT"):
+        for mapped in terminology.lookup("NCIT", concept).properties["icdo3"].split(", "):
+            code, _, kind = mapped.partition(" ")
+            if kind == "(preferred)":
+                found[code] = (*found.get(code, ()), concept)
+    return found
 
 
 def _tumour_info(case: ReleasedCase) -> Json:
