@@ -23,7 +23,7 @@ from gateway.model.answer import ANSWERED, SourceOutcome, Status
 from gateway.model.capability import Capabilities, Granularity
 from gateway.model.query import CaseQuery
 from gateway.model.question import question_text
-from gateway.planner.plan import Plan, check_size, make_plan
+from gateway.planner.plan import Plan, check_size, is_asked, make_plan
 from gateway.sources.base import Deadline, Source
 from terminology import Terminology
 
@@ -103,8 +103,8 @@ class Gateway:
         known = self.cache.get(key)
         if known is not None:
             return replace(known, asked_at=_stamp(asked_at))
-        found = await self._answer(query, requester, granularity, cursor, abilities, asked_at)
-        if None not in key[-1] and not self.broken and all(source.status in LASTING for source in found.sources):
+        found, lasting = await self._answer(query, requester, granularity, cursor, abilities, asked_at)
+        if lasting and all(source.status in LASTING for source in found.sources):
             self.cache[key] = found
         return found
 
@@ -116,7 +116,8 @@ class Gateway:
         cursor: str | None,
         abilities: Mapping[str, Capabilities],
         asked_at: dt.datetime,
-    ) -> ReleasedAnswer:
+    ) -> tuple[ReleasedAnswer, bool]:
+        """The released answer, and whether it holds as long as the snapshots do (no live source was asked)."""
         check_size(query)
         deadline = Deadline.after(self.deadline_seconds)
         permitted = {name: ability for name, ability in abilities.items() if self._permits(name, requester)}
@@ -134,7 +135,8 @@ class Gateway:
         elif cursor is not None:
             raise BadQuestion("no records may be paged here", where="page", expected="a question for counts")
         shown = Shown(self.id, self._titles(abilities), granularity, asked_at, page.next_cursor)
-        return release(answer, self.policies, requester, page.cases, self.terminology, shown)
+        lasting = all(abilities[name].snapshot for name, step in plan.items() if is_asked(step))
+        return release(answer, self.policies, requester, page.cases, self.terminology, shown), lasting
 
     async def _records(
         self,

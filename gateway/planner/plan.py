@@ -60,6 +60,11 @@ class Refusal:
 Plan = Mapping[str, SourceQuery | Refusal]
 
 
+def is_asked(step: SourceQuery | Refusal) -> bool:
+    """Whether a source is called for its part of a plan."""
+    return isinstance(step, SourceQuery) and not step.empty
+
+
 def check_size(query: CaseQuery) -> None:
     """Refuse questions beyond the limits.
 

@@ -221,6 +221,14 @@ def test_a_live_source_is_asked_each_time() -> None:
     assert source.asked == 2
 
 
+def test_a_live_source_that_is_not_asked_does_not_keep_an_answer_from_being_reused() -> None:
+    held, live = ListSource("a", [case(1)]), ListSource("b", [case(2)], snapshot=None)
+    gateway = gateway_of(held, live)
+    for _ in range(2):
+        assert ask(gateway, f"{NEUROBLASTOMA}&source=a").total.low == 1
+    assert (held.asked, live.asked) == (1, 0)
+
+
 def test_cancelling_the_question_cancels_the_sources() -> None:
     gateway = gateway_of(Silent("a", []), deadline_seconds=30)
 
