@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from beacon_checks import Validate
-from beacon_client import Client
-from beacon_registries import gateway_of, make_cases, registry
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from gateway.doors.beacon import create
 from gateway.federation.gateway import Gateway
+from tests.doors.asgi import Client
+from tests.doors.beacon.checks import Validate
+from tests.doors.beacon.registries import gateway_of, make_cases, registry
 
 PREFIX = "https://raw.githubusercontent.com/ga4gh-beacon/beacon-v2/main/"
 MISSING_UPSTREAM = "models/json/beacon-v2-default-model/common/info.json"

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from beacon_checks import Validate, faults
-from beacon_client import Client
-from beacon_registries import gateway_of, make_cases, registry
 from jsonschema import ValidationError
 
 from gateway.doors.beacon import create
+from tests.doors.asgi import Client
+from tests.doors.beacon.checks import Validate, faults
+from tests.doors.beacon.registries import gateway_of, make_cases, registry
 
 FRAMEWORK = "framework/json/responses"
 MODEL = "models/json/beacon-v2-default-model"

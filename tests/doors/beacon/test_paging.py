@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from beacon_checks import faults
-from beacon_client import Client
-from beacon_registries import gateway_of, make_cases, registry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.doors.beacon import create
+from tests.doors.asgi import Client
+from tests.doors.beacon.checks import faults
+from tests.doors.beacon.registries import gateway_of, make_cases, registry
 
 FILTER = "NCIT:C20197"
 

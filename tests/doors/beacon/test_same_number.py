@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from beacon_checks import faults
-from beacon_client import Client
-from beacon_registries import gateway_of, make_cases, registry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.doors import beacon, fhir, statistics
 from gateway.federation.gateway import Gateway
+from tests.doors.asgi import Client
+from tests.doors.beacon.checks import faults
+from tests.doors.beacon.registries import gateway_of, make_cases, registry
 
 CHOICES = {
     "diagnosis": [

@@ -7,9 +7,6 @@ from typing import Any
 
 import orjson
 import pytest
-from beacon_checks import faults
-from beacon_client import Client
-from beacon_registries import ListedRegistry, gateway_of, make_cases, patients, registry
 
 import terminology
 from gateway.disclosure.released import ReleasedAnswer, ReleasedCount, ReleasedSource
@@ -20,6 +17,9 @@ from gateway.model.answer import Status
 from gateway.model.capability import Coverage, Granularity
 from gateway.model.query import CaseQuery
 from gateway.model.values import Precision
+from tests.doors.asgi import Client
+from tests.doors.beacon.checks import faults
+from tests.doors.beacon.registries import ListedRegistry, gateway_of, make_cases, patients, registry
 
 BEACON = Beacon("org.example.gateway", "Example", "http://127.0.0.1:8080")
 
