@@ -6,6 +6,7 @@ or location and what was expected; it never holds a stack, a path or a value of 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,6 +22,10 @@ class Kind:
     code: str
 
 
+LONGEST_TEXT = 2000
+
+_UNPRINTABLE = re.compile(r"[^\S \t\r\n]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
+
 KINDS: Mapping[str, Kind] = {
     "incorrect": Kind(400, "invalid"),
     "unsupported": Kind(400, "not-supported"),
@@ -33,6 +38,9 @@ KINDS: Mapping[str, Kind] = {
     "settings": Kind(500, "exception"),
     "fault": Kind(500, "exception"),
 }
+OF_PARAMETERS = frozenset({"incorrect", "unsupported", "too-costly", "expired"})
+"""Categories whose `where` is a parameter of the request; elsewhere it is a resource type or a source."""
+
 ISSUE_OF_STATUS: Mapping[int, str] = {
     400: "invalid",
     404: "not-found",
@@ -60,12 +68,17 @@ def issue(
 ) -> Resource:
     """One issue; `parameter` is a request parameter or header and becomes `location` http.NAME."""
     element: Resource = {"extension": extension} if extension else {}
-    element |= {"severity": severity, "code": code, "details": {**(details or {}), "text": text}}
+    element |= {"severity": severity, "code": code, "details": {**(details or {}), "text": printable(text)}}
     if diagnostics:
-        element["diagnostics"] = diagnostics
-    if parameter:
-        element["location"] = [f"http.{parameter}"]
+        element["diagnostics"] = printable(diagnostics)
+    if parameter is not None:
+        element["location"] = [f"http.{printable(parameter)}"]
     return element
+
+
+def printable(text: str) -> str:
+    """Text that a FHIR string can hold (R4 datatypes.html: no control character, no blank but the plain ones)."""
+    return _UNPRINTABLE.sub("\ufffd", text[:LONGEST_TEXT])
 
 
 def outcome(issues: list[Resource]) -> Resource:
@@ -79,7 +92,8 @@ def of_error(error: IccdError) -> tuple[int, Resource]:
     code = "code-invalid" if isinstance(error, UnknownTerm) else kind.code
     text = f"{error.where}: {error.message}" if error.where else error.message
     expected = f"expected {error.expected}" if error.expected else None
-    return kind.status, outcome([issue("error", code, text, diagnostics=expected, parameter=error.where)])
+    parameter = error.where if error.category in OF_PARAMETERS else None
+    return kind.status, outcome([issue("error", code, text, diagnostics=expected, parameter=parameter)])
 
 
 def of_status(status: int, text: str) -> Resource:

@@ -145,12 +145,12 @@ WRONG = [
     ("GET", "/Condition?_source=nowhere", 400, "invalid", "_source"),
     ("GET", "/Condition?code=%ff", 400, "invalid", "search"),
     ("GET", "/Condition?" + "&".join(["_source=x"] * 70), 422, "too-costly", "search"),
-    ("GET", "/Condition/de-two.c99999", 404, "not-found", "Condition"),
-    ("GET", "/Condition/nowhere.c1", 404, "not-found", "Condition"),
-    ("GET", "/Condition/%00", 404, "not-found", "Condition"),
+    ("GET", "/Condition/de-two.c99999", 404, "not-found", None),
+    ("GET", "/Condition/nowhere.c1", 404, "not-found", None),
+    ("GET", "/Condition/%00", 404, "not-found", None),
     ("GET", "/Condition/de-two.c1?code=1", 400, "invalid", "code"),
     ("GET", "/metadata?mode=terminology", 400, "not-supported", "mode"),
-    ("GET", "/StructureDefinition/none", 404, "not-found", "StructureDefinition"),
+    ("GET", "/StructureDefinition/none", 404, "not-found", None),
     ("GET", "/Practitioner", 404, "not-found", None),
     ("GET", "/", 404, "not-found", None),
     ("GET", "/Condition/de-two.c1/_history/1", 404, "not-found", None),
@@ -227,3 +227,16 @@ def test_a_fault_of_the_server_tells_nothing_of_itself(monkeypatch: pytest.Monke
     assert answer.json()["issue"][0]["code"] == "exception"
     assert "4711" not in answer.text
     assert "/var" not in answer.text
+
+
+@pytest.mark.parametrize(("policy", "low"), [("count", 0), ("existence", 0), ("closed", 0)])
+def test_a_count_that_may_not_be_shown_is_masked_and_gives_no_record(policy: str, low: int) -> None:
+    cases = make_cases("one", "FR", 3, 1)
+    client = Client(create(gateway_of(registry("one", "FR", cases), policies={"one": policy})))
+    for path in ("/Condition", "/Condition?_summary=count", "/Patient", "/Patient?gender=female,male,other,unknown"):
+        found = client.json(path)
+        assert "total" not in found
+        assert bounds(found) == (low, None)
+        assert found["_total"]["extension"][1]["valueCode"] == "masked"
+        assert not matches(found)
+        assert "suppressed" in {issue["code"] for issue in issues(found)}

@@ -106,3 +106,10 @@ def test_many_clients_at_once_get_the_same_bytes(whole: Client) -> None:
         return {answer.content for answer in answers}
 
     assert len(asyncio.run(ask())) == 3
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("POST", "/metadata", 405)])
+def test_errors_under_the_mount_are_the_doors_own(whole: Client, method: str, path: str, status: int) -> None:
+    answer = whole.request(method, f"/fhir{path}")
+    assert answer.status_code == status
+    assert answer.json()["resourceType"] == "OperationOutcome"

@@ -130,10 +130,13 @@ def source_issues(source: ReleasedSource, search: Search) -> list[Resource]:
     Its count is of the filters alone, so a search by id does not show it.
     """
     total = source.total if search.ids is None else None
+    answered = source.status in ANSWERED
     said = [STATUS_ISSUES[source.status]] if source.status in STATUS_ISSUES else []
     if total and total.precision in COUNT_ISSUES and not said:
         said.append(COUNT_ISSUES[total.precision])
-    if search.wants_records and source.granularity < Granularity.RECORD and source.status in ANSWERED:
+    if answered and total is None and search.ids is None:
+        said.append(COUNT_ISSUES[Precision.SUPPRESSED])
+    if answered and search.wants_records and source.granularity < Granularity.RECORD:
         said.append(NO_RECORDS)
     return [_source_issue(source, total, kind) for kind in said]
 
