@@ -12,6 +12,7 @@ import re
 import sqlite3
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -59,10 +60,18 @@ class _File:
     @property
     def scan(self) -> str:
         """The file as a DuckDB table function: no quoting, nothing guessed, every column text."""
+        return self._scan("\\t", self.columns)
+
+    @property
+    def lines(self) -> str:
+        """The file as a table of whole lines; no line holds a unit separator."""
+        return self._scan("\x1f", ("line",))
+
+    def _scan(self, delimiter: str, names: tuple[str, ...]) -> str:
         path = str(self.path).replace("'", "''")
-        columns = ", ".join(f"'{column}': 'VARCHAR'" for column in self.columns)
+        columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
         return (
-            f"read_csv('{path}', delim='\\t', header=true, quote='', escape='', auto_detect=false, nullstr='',"
+            f"read_csv('{path}', delim='{delimiter}', header=true, quote='', escape='', auto_detect=false, nullstr='',"
             f" strict_mode=true, null_padding=false, max_line_size=1048576, columns={{{columns}}})"
         )
 
@@ -113,7 +122,7 @@ def _unpacked(location: Path, cleanup: ExitStack) -> Path:
                     with archive.open(member) as source, (folder / name).open("wb") as target:
                         while block := source.read(1 << 20):
                             target.write(block)
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise LoadFailed(f"cannot be unpacked: {error}", where=str(location), expected="a whole zip archive") from error
     return folder
 
@@ -207,6 +216,14 @@ class _Load:
 
     def _read_concepts(self, scanner: duckdb.DuckDBPyConnection) -> None:
         table = self._tables["CONCEPT"]
+        # DuckDB lets a surplus column pass if it is empty, which a tab in a name (OHDSI/Athena issue 28) brings about.
+        self._refuse(
+            scanner,
+            f"SELECT string_split(line, chr(9))[1] FROM {table.lines}"
+            f" WHERE length(line) - length(replace(line, chr(9), '')) <> {len(table.columns) - 1}",
+            table,
+            f"has a line without {len(table.columns)} columns",
+        )
         kept = ", ".join(f"'{name}'" for name in KEPT_WHOLE)
         scanner.execute(
             f"""CREATE TABLE concept AS
