@@ -9,7 +9,7 @@ import numpy as np
 
 from gateway.adapters.omop.engine import Row, Session
 from gateway.adapters.omop.records import Records
-from gateway.adapters.omop.shape import Constant, Lifting, Shape, Truths, bounds, simplify
+from gateway.adapters.omop.shape import Constant, Lifting, Outcome, Range, Shape, Truths, bounds, simplify, used
 from gateway.adapters.omop.state import State
 from gateway.adapters.omop.statements import (
     BY_TUMOUR,
@@ -66,8 +66,11 @@ def prepare(state: State, query: CaseQuery, native: Native) -> Prepared:
     relevant = bounds(shape, outcomes, size)[1] > 0
     seen = {i: np.unique(found[relevant]) for i, found in enumerate(outcomes)}
     constants = {i: Truth(int(values[0])) for i, values in seen.items() if len(values) == 1}
-    columns = {i: found for i, found in enumerate(outcomes) if i not in constants}
-    return Prepared(simplify(shape, constants), lifting.parameters, columns, relevant)
+    simple = simplify(shape, constants)
+    columns = {leaf.number: outcomes[leaf.number] for leaf in used(simple) if isinstance(leaf, Outcome)}
+    names = {name for leaf in used(simple) if isinstance(leaf, Range) for name in (leaf.low, leaf.high)}
+    parameters = {name: value for name, value in lifting.parameters.items() if name in names}
+    return Prepared(simple, parameters, columns, relevant)
 
 
 def _outcomes(state: State, leaf: DiagnosisIn, native: Native) -> Truths:

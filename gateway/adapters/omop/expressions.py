@@ -76,7 +76,7 @@ def age_days(latest: bool, dialect: str) -> exp.Expression:
 
 def vital_status(observed: bool) -> exp.Expression:
     """DEAD with a row in death, else ALIVE where an observation period ends, else NULL."""
-    alive = f" WHEN NOT s.person_id IS NULL THEN {ALIVE}" if observed else ""
+    alive = f" WHEN NOT s.last_day IS NULL THEN {ALIVE}" if observed else ""
     return condition(f"CASE WHEN NOT x.person_id IS NULL THEN {DEAD}{alive} END")
 
 

@@ -7,7 +7,7 @@ or a constant where all tumours that matter agree. Fields that the database neve
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -195,6 +195,18 @@ def simplify(shape: Shape, constants: Mapping[int, Truth]) -> Shape:
         case AnyOf(items):
             return _folded(AnyOf, [simplify(item, constants) for item in items], Truth.NO, Truth.YES)
     return shape
+
+
+def used(shape: Shape) -> Iterator[Outcome | Range]:
+    """Leaves and ranges of a shape."""
+    match shape:
+        case Outcome() | Range():
+            yield shape
+        case Negated(item):
+            yield from used(item)
+        case Every(items) | AnyOf(items):
+            for item in items:
+                yield from used(item)
 
 
 def _folded(kind: type[Every] | type[AnyOf], items: list[Shape], neutral: Truth, absorbing: Truth) -> Shape:

@@ -27,9 +27,15 @@ def condition(sql: str) -> exp.Expression:
 
 
 def text(tree: exp.Expression, dialect: str) -> str:
-    """Text of a tree in a dialect."""
-    rendered: str = tree.sql(dialect=dialect)
+    """Text of a tree in a dialect; the remainder as a function, because `%` marks parameters in psycopg."""
+    rendered: str = tree.transform(_remainder).sql(dialect=dialect)
     return rendered
+
+
+def _remainder(node: exp.Expression) -> exp.Expression:
+    if not isinstance(node, exp.Mod):
+        return node
+    return exp.Anonymous(this="MOD", expressions=[node.this.unnest(), node.expression.unnest()])
 
 
 def relation(columns: Sequence[tuple[str, str, str]], dialect: str) -> exp.Select:
