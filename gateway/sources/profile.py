@@ -161,7 +161,7 @@ def parse_profile(data: bytes, *, name: str, where: str) -> Profile:
     check = _Check(where, text)
     check.document(document)
     if check.faults:
-        raise BadSettings("\n".join(check.faults), expected="the keys in the docstring of gateway/sources/profile.py")
+        raise BadSettings("\n".join(check.faults))
     fields: dict[str, Mapping[str, object]] = document["fields"]
     only = tuple(document.get("only", ()))
     return Profile(

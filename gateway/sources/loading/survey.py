@@ -9,6 +9,7 @@ import codecs
 import gzip
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -53,9 +54,16 @@ def is_gzip(path: Path) -> bool:
         return file.read(2) == GZIP_MAGIC
 
 
-def open_plain(path: Path) -> BinaryIO:
-    """The bytes of a file, unpacked if it is gzip."""
-    return gzip.open(path, "rb") if is_gzip(path) else path.open("rb")  # type: ignore[return-value]  # stubs say GzipFile
+@contextmanager
+def open_plain(path: Path) -> Iterator[BinaryIO]:
+    """The bytes of a file, unpacked if it is gzip; broken gzip is a BadFile."""
+    try:
+        with gzip.open(path, "rb") if is_gzip(path) else path.open("rb") as file:
+            yield file  # type: ignore[misc]  # a GzipFile reads like a BinaryIO
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise BadFile(
+            "the gzip data are broken or cut off", where=str(path), expected="a complete gzip file"
+        ) from error
 
 
 def survey(path: Path, encodings: tuple[str, ...], scratch: Path) -> Survey:
@@ -94,14 +102,9 @@ def survey(path: Path, encodings: tuple[str, ...], scratch: Path) -> Survey:
 
 def chunks_of(path: Path) -> Iterator[bytes]:
     """Bytes of a plain or gzip file in pieces."""
-    try:
-        with open_plain(path) as file:
-            while chunk := file.read(CHUNK):
-                yield chunk
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise BadFile(
-            "the gzip data are broken or cut off", where=str(path), expected="a complete gzip file"
-        ) from error
+    with open_plain(path) as file:
+        while chunk := file.read(CHUNK):
+            yield chunk
 
 
 def _copy(chunks: Iterator[bytes], target: Path) -> None:
