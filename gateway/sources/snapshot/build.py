@@ -171,7 +171,7 @@ def _write_multiples(connection: duckdb.DuckDBPyConnection) -> None:
         f"""CREATE TABLE multi AS SELECT p.patient_no, c.case_no, {select_list(tuple(f"c.{q}" for q in QUERIED))}
         FROM cases c JOIN (SELECT patient_key, min(case_no) AS patient_no FROM cases
                            GROUP BY patient_key HAVING count(*) > 1) p USING (patient_key)
-        ORDER BY c.case_no"""
+        ORDER BY p.patient_no, c.case_no"""
     )
 
 
@@ -192,12 +192,17 @@ def _check(connection: duckdb.DuckDBPyConnection, work: str, out: Path) -> None:
     given, written = _row(connection, f"SELECT (SELECT count(*) FROM {work}.cases_in), (SELECT count(*) FROM cases)")
     if given != written:
         raise SourceFailure(f"{given - written} cases name a diagnosis that is not in diagnoses_in", where=where)
+    connection.execute(
+        "CREATE TEMP TABLE suspects AS SELECT hash FROM (SELECT hash, lag(hash) OVER () AS before FROM case_ids) "
+        "WHERE hash = before"
+    )
     (doubles,) = _row(
         connection,
         "SELECT count(*) FROM (SELECT case_key FROM cases WHERE case_no IN "
-        "(SELECT case_no FROM case_ids WHERE hash IN (SELECT hash FROM case_ids GROUP BY hash HAVING count(*) > 1)) "
+        "(SELECT case_no FROM case_ids WHERE hash IN (SELECT hash FROM suspects)) "
         "GROUP BY case_key HAVING count(*) > 1)",
     )
+    connection.execute("DROP TABLE suspects")
     if doubles:
         raise SourceFailure(f"{doubles} record ids stand for several cases", where=where, expected="one case for each")
     for name in CODED:

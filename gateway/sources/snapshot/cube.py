@@ -21,6 +21,7 @@ from cachetools import LRUCache
 from gateway.model.query import DiagnosisIn
 from gateway.sources.snapshot.dictionaries import Diagnoses, Outcomes
 from gateway.sources.snapshot.layout import select_list
+from gateway.sources.snapshot.rowsql import covering
 from gateway.sources.tabulate import Axis
 from terminology import BoxSet
 
@@ -28,9 +29,11 @@ Ints = npt.NDArray[np.integer]
 V = TypeVar("V")
 
 MARGINAL_BYTES = 256 << 20
-FRAME_BYTES = 64 << 20
+FRAME_BYTES = 96 << 20
 KEPT = 256
 """Outcomes and views of diagnoses that are kept."""
+ROWS_IN_MEMORY = 1_000_000
+"""A question over rows reads up to this many once and keeps them; beyond it every question is SQL."""
 DENSE_KEYS = 1 << 22
 """Up to this many combinations are summed in an array, beyond it by sorting."""
 
@@ -162,6 +165,26 @@ class Cube:
         """
         key = (view.number, alive.tobytes(), columns)
         return self._frames.get(key) or self._frames.put(key, self._make(connection, view, alive, columns))
+
+    def rows(
+        self, connection: duckdb.DuckDBPyConnection, view: View, alive: npt.NDArray[np.bool_], columns: tuple[str, ...]
+    ) -> Frame | None:
+        """Frame of single rows, for columns that the cube does not hold; None if they are too many to keep."""
+        key = (view.number, alive.tobytes(), columns)
+        kept = self._frames.get(key)
+        if kept is not None:
+            return kept
+        wanted = alive[view.classes]
+        by_diagnosis = self._marginal(connection, ("dx",))
+        if int(by_diagnosis.tumours[wanted[by_diagnosis.columns["dx"]]].sum()) > ROWS_IN_MEMORY:
+            return None
+        found = connection.execute(
+            f"SELECT {select_list(('dx', *columns))} FROM cases WHERE {covering('dx', np.flatnonzero(wanted))}"
+        ).fetchnumpy()
+        dx = found.pop("dx")
+        inside = wanted[dx]
+        rows = {"class": view.classes[dx[inside]], **{name: found[name][inside] for name in columns}}
+        return self._frames.put(key, Frame(rows, np.ones(len(rows["class"]), np.int64)))
 
     def _make(
         self, connection: duckdb.DuckDBPyConnection, view: View, alive: npt.NDArray[np.bool_], columns: tuple[str, ...]

@@ -33,8 +33,9 @@ OPEN_LEAF = 9999
 SIZES = (len(MORPHOLOGIES), len(TOPOGRAPHIES), len(BEHAVIOURS))
 GRID = SIZES[0] * SIZES[1] * SIZES[2]
 
-_MORPHOLOGY = {code: i for i, code in enumerate(MORPHOLOGIES)}
-_BEHAVIOUR = {code: i for i, code in enumerate(BEHAVIOURS)}
+_MORPHOLOGY: Mapping[object, int] = {code: i for i, code in enumerate(MORPHOLOGIES)}
+_TOPOGRAPHY: Mapping[object, int] = {code: i for i, code in enumerate(TOPOGRAPHIES)}
+_BEHAVIOUR: Mapping[object, int] = {code: i for i, code in enumerate(BEHAVIOURS)}
 _LEVEL = {"iccc_main": "main", "iccc_group": "group"}
 
 
@@ -175,11 +176,12 @@ def _cells_of(diagnosis: Diagnosis, terminology: Terminology) -> Cells:
     SourceFailure
         An axis has a code that ICD-O-3 does not have.
     """
+    point = _point(diagnosis)
+    if point is not None:
+        return np.array([point], np.int32)
     morphologies = _axis(diagnosis.morphology, _MORPHOLOGY)
     topographies = _topographies(diagnosis.topography)
     behaviours = _axis(diagnosis.behaviour, _BEHAVIOUR)
-    if len(morphologies) == len(topographies) == len(behaviours) == 1 and "." in str(diagnosis.topography):
-        return _product(morphologies, topographies, behaviours)
     axes = tuple(
         _member(part, size) for part, size in zip((morphologies, topographies, behaviours), SIZES, strict=True)
     )
@@ -192,6 +194,14 @@ def _cells_of(diagnosis: Diagnosis, terminology: Terminology) -> Cells:
             kept = np.intersect1d(cells, narrowing, assume_unique=True)
         cells = kept if len(kept) else cells
     return _product(morphologies, topographies, behaviours) if cells is None else cells
+
+
+def _point(diagnosis: Diagnosis) -> int | None:
+    """Cell of a full triple of known codes."""
+    m = _MORPHOLOGY.get(diagnosis.morphology)
+    t = _TOPOGRAPHY.get(diagnosis.topography)
+    b = _BEHAVIOUR.get(diagnosis.behaviour)
+    return None if m is None or t is None or b is None else (m * SIZES[1] + t) * SIZES[2] + b
 
 
 def _narrowings(diagnosis: Diagnosis, terminology: Terminology) -> Iterator[Cells]:
@@ -233,7 +243,7 @@ def _member(positions: npt.NDArray[np.integer], size: int) -> npt.NDArray[np.boo
     return found
 
 
-def _axis(code: int | Absent, index: Mapping[int, int]) -> npt.NDArray[np.int64]:
+def _axis(code: int | Absent, index: Mapping[object, int]) -> npt.NDArray[np.int64]:
     if isinstance(code, Absent):
         return np.arange(len(index))
     if code not in index:
@@ -243,6 +253,7 @@ def _axis(code: int | Absent, index: Mapping[int, int]) -> npt.NDArray[np.int64]
     return np.array([index[code]])
 
 
+@lru_cache(maxsize=1024)
 def _topographies(code: str | Absent) -> npt.NDArray[np.int64]:
     if isinstance(code, Absent):
         return np.arange(len(TOPOGRAPHIES))

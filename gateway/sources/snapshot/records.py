@@ -29,11 +29,12 @@ from gateway.sources.snapshot.layout import CODED, LOW, NO_SEQUENCE, RECORD, sel
 BLOCK = 1024
 """Rows that are read and kept together."""
 BLOCKS_KEPT = 128
-SCATTERED = 24
-"""Rows in more new blocks than this are read alone and not kept."""
+DENSE = 6
+"""A block is read whole for so many rows of it; fewer are read alone and not kept."""
 RUN = 2048
 """Positions of matches that are found at a time."""
 RUNS_KEPT = 128
+PATIENT_BYTES = 16 << 20
 PRECISIONS = tuple(DatePrecision)
 
 Block = Mapping[str, npt.NDArray[Any]]
@@ -78,6 +79,7 @@ class Reader:
         self._counter = counter
         self._blocks: Cache[Block] = Cache(BLOCKS_KEPT)
         self._runs: Cache[Run] = Cache(RUNS_KEPT)
+        self._patients_of: Cache[Ints] = Cache(PATIENT_BYTES, lambda numbers: numbers.nbytes)
 
     def page(self, cursor: duckdb.DuckDBPyConnection, question: Question, page: Page) -> Records:
         """One page of certain matches, or the records with some ids."""
@@ -114,46 +116,52 @@ class Reader:
 
     def _patients_after(self, cursor: duckdb.DuckDBPyConnection, question: Question, after: int, wanted: int) -> Ints:
         """The next patients with a certain match, by number."""
-        several = self._counter.multiples.all(cursor)
-        columns = {"class": question.view.classes[several.columns["dx"]], **several.columns}
-        matched = self._counter.truth(question, columns) == Truth.YES
-        of_several = np.unique(several.patients[matched & (several.patients > after)])
+        of_several = self._several(cursor, question)
+        of_several = of_several[np.searchsorted(of_several, after, "right") :][:wanted]
+        not_alone = self._counter.multiples.numbers(cursor)
         of_one = np.empty(0, np.int64)
         start, complete = after, False
         while len(of_one) < wanted and not complete:
-            found = self._after(cursor, question, start, RUN)
-            complete = len(found) < RUN
+            found = self._after(cursor, question, start, wanted)
+            complete = len(found) < wanted
             start = int(found[-1]) if len(found) else start
-            at = np.searchsorted(several.columns["case_no"], found)
-            at = np.minimum(at, max(len(several.patients) - 1, 0))
-            alone = several.columns["case_no"][at] != found if len(several.patients) else np.ones(len(found), np.bool_)
-            of_one = np.concatenate((of_one, found[alone]))
+            of_one = np.concatenate((of_one, found[~_contains(not_alone, found)]))
         return np.sort(np.concatenate((of_one, of_several)))[:wanted]
+
+    def _several(self, cursor: duckdb.DuckDBPyConnection, question: Question) -> Ints:
+        """Patients with several tumours of which one certainly matches."""
+        kept = self._patients_of.get(question.key)
+        if kept is not None:
+            return kept
+        rows = self._counter.multiples.all(cursor)
+        classes = question.view.classes[rows.columns["dx"]]
+        alive = np.flatnonzero(question.alive[classes])
+        columns = {"class": classes[alive], **{name: column[alive] for name, column in rows.columns.items()}}
+        certain = self._counter.truth(question, columns) == Truth.YES
+        return self._patients_of.put(question.key, np.unique(rows.patients[alive[certain]]))
 
     def _patients(self, cursor: duckdb.DuckDBPyConnection, patients: Ints) -> tuple[Case, ...]:
         """All tumours of some patients, patient by patient."""
+        return self.cases(cursor, self._tumours(cursor, patients)[1])
+
+    def _tumours(self, cursor: duckdb.DuckDBPyConnection, patients: Ints) -> tuple[Ints, Ints]:
+        """Patient and row number of all tumours of some patients, in their order."""
         several = self._counter.multiples.all(cursor)
-        theirs = np.flatnonzero(np.isin(several.patients, patients))
-        owners = np.concatenate((patients, several.patients[theirs]))
-        rows = np.concatenate((patients, several.columns["case_no"][theirs]))
-        pairs = np.unique(np.stack((owners, rows), axis=1), axis=0)
-        ranks = {patient: rank for rank, patient in enumerate(patients.tolist())}
-        ordered = sorted(pairs.tolist(), key=lambda pair: (ranks[pair[0]], pair[1]))
-        return self.cases(cursor, np.array([row for _, row in ordered], np.int64))
+        first = np.searchsorted(several.patients, patients, "left")
+        sizes = np.searchsorted(several.patients, patients, "right") - first
+        owners: list[int] = []
+        rows: list[int] = []
+        for patient, start, size in zip(patients.tolist(), first.tolist(), sizes.tolist(), strict=True):
+            numbers = several.columns["case_no"][start : start + size].tolist() if size else [patient]
+            owners.extend([patient] * len(numbers))
+            rows.extend(numbers)
+        return np.array(owners, np.int64), np.array(rows, np.int64)
 
     def _by_ids(self, cursor: duckdb.DuckDBPyConnection, question: Question, page: Page) -> Records:
         table, column, key = LOOKUPS[page.of]
         ids = frozenset(page.ids or ())
         candidates = self._find(cursor, table, column, ids)
-        several = self._counter.multiples.all(cursor)
-        if page.of == "patient":
-            owned = np.isin(several.patients, candidates)
-            owners = np.concatenate((candidates, several.patients[owned]))
-            rows = np.concatenate((candidates, several.columns["case_no"][owned]))
-            rows, first = np.unique(rows, return_index=True)
-            owners = owners[first]
-        else:
-            rows = owners = candidates
+        owners, rows = self._tumours(cursor, candidates) if page.of == "patient" else (candidates, candidates)
         block = self._rows(cursor, rows)
         named = np.array([each in ids for each in block[key].tolist()], np.bool_)
         truth = self._counter.truth(question, {"class": question.view.classes[block["dx"]], **block})
@@ -175,20 +183,35 @@ class Reader:
         """Rows by number, in the order given."""
         if not len(numbers):
             return _read(cursor, "false")
-        blocks = np.unique(numbers // BLOCK).tolist()
-        kept = {number: block for number in blocks if (block := self._blocks.get(number)) is not None}
-        missing = [number for number in blocks if number not in kept]
-        if len(missing) > SCATTERED:
-            return _ordered(_read(cursor, f"case_no IN ({', '.join(map(str, numbers.tolist()))})"), numbers)
-        for number in missing:
+        numbers = np.asarray(numbers, np.int64)
+        blocks, member, wanted = np.unique(numbers // BLOCK, return_inverse=True, return_counts=True)
+        places: list[Ints] = []
+        pieces: list[Block] = []
+        alone: list[Ints] = []
+        for i, (number, rows) in enumerate(zip(blocks.tolist(), wanted.tolist(), strict=True)):
+            at = np.flatnonzero(member == i)
+            block = self._block(cursor, number, read=rows >= DENSE)
+            if block is None:
+                alone.append(at)
+                continue
+            inside = numbers[at] - number * BLOCK
+            places.append(at)
+            pieces.append({name: column[inside] for name, column in block.items()})
+        if alone:
+            places.append(np.concatenate(alone))
+            pieces.append(_scattered(cursor, numbers[places[-1]]))
+        if len(pieces) == 1:
+            return pieces[0]
+        order = np.argsort(np.concatenate(places))
+        return {name: np.concatenate([piece[name] for piece in pieces])[order] for name in RECORD}
+
+    def _block(self, cursor: duckdb.DuckDBPyConnection, number: int, *, read: bool) -> Block | None:
+        """Rows of a block, from memory or, if worth it, from the file."""
+        kept = self._blocks.get(number)
+        if kept is None and read:
             rows = _read(cursor, f"case_no BETWEEN {number * BLOCK} AND {number * BLOCK + BLOCK - 1}")
-            kept[number] = self._blocks.put(number, rows)
-        if len(blocks) == 1:
-            block = kept[blocks[0]]
-            return {name: column[numbers - blocks[0] * BLOCK] for name, column in block.items()}
-        starts = np.cumsum([0, *(len(kept[number]["case_no"]) for number in blocks[:-1])])
-        at = starts[np.searchsorted(blocks, numbers // BLOCK)] + numbers % BLOCK
-        return {name: np.concatenate([kept[number][name] for number in blocks])[at] for name in RECORD}
+            kept = self._blocks.put(number, rows)
+        return kept
 
     def _build(self, rows: Block) -> Iterable[Case]:
         """Cases of rows."""
@@ -239,6 +262,13 @@ def id_hash(key: str) -> int:
     return int.from_bytes(md5(key.encode(), usedforsecurity=False).digest()[8:], "little")
 
 
+def _contains(ordered: Ints, values: Ints) -> npt.NDArray[np.bool_]:
+    if not len(ordered):
+        return np.zeros(len(values), np.bool_)
+    at = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
+    return np.asarray(ordered[at] == values)
+
+
 def _serves(run: Run, after: int, wanted: int) -> bool:
     if after < run.after:
         return False
@@ -254,7 +284,10 @@ def _read(cursor: duckdb.DuckDBPyConnection, where: str) -> Block:
     return {name: np.asarray(column) for name, column in found.items()}
 
 
-def _ordered(rows: Block, numbers: Ints) -> Block:
+def _scattered(cursor: duckdb.DuckDBPyConnection, numbers: Ints) -> Block:
+    """Rows that lie apart, in the order given."""
+    # A semi-join: DuckDB plans a long list of constants far slower.
+    rows = _read(cursor, f"case_no IN (SELECT unnest([{', '.join(map(str, numbers.tolist()))}]))")
     order = np.argsort(rows["case_no"])
     at = order[np.searchsorted(rows["case_no"], numbers, sorter=order)]
     return {name: column[at] for name, column in rows.items()}

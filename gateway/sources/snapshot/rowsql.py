@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from gateway.model.query import And, Between, DateBetween, Expr, Leaf, Not, Or
 from gateway.model.values import Truth
@@ -20,6 +21,8 @@ Predicates = tuple[str, str]
 
 MOST_RUNS = 32
 """Up to this many runs of numbers are written as ranges, which zone maps can use."""
+COVERING_RUNS = 6
+"""Runs of a predicate that may hold for more than was asked."""
 
 
 def predicates(expr: Expr, outcomes: Callable[[Leaf], tuple[str, Outcomes]]) -> Predicates:
@@ -64,7 +67,7 @@ def _interval(leaf: Between | DateBetween) -> Predicates:
     return f"({' AND '.join(inside)})", f"({' AND '.join(touched) or 'true'})"
 
 
-def among(column: str, chosen: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> str:
+def among(column: str, chosen: npt.NDArray[np.bool_]) -> str:
     """Predicate `the column is one of the chosen positions`."""
     if chosen.all():
         return "true"
@@ -76,6 +79,19 @@ def among(column: str, chosen: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) 
     ends = numbers[np.concatenate((breaks, [len(numbers) - 1]))]
     if len(starts) > MOST_RUNS:
         return f"{column} IN ({', '.join(map(str, numbers.tolist()))})"
+    runs = [_run(column, low, high) for low, high in zip(starts.tolist(), ends.tolist(), strict=True)]
+    return f"({' OR '.join(runs)})"
+
+
+def covering(column: str, numbers: npt.NDArray[np.int64]) -> str:
+    """Predicate that holds for these positions and few others: short enough to be planned fast."""
+    if not len(numbers):
+        return "false"
+    gaps = np.diff(numbers)
+    widest = np.sort(np.argsort(gaps)[::-1][: COVERING_RUNS - 1])
+    widest = widest[gaps[widest] > 1]
+    starts = numbers[np.concatenate(([0], widest + 1))]
+    ends = numbers[np.concatenate((widest, [len(numbers) - 1]))]
     runs = [_run(column, low, high) for low, high in zip(starts.tolist(), ends.tolist(), strict=True)]
     return f"({' OR '.join(runs)})"
 
