@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import groupby
 
 from gateway.disclosure.released import ReleasedCase, ReleasedGroup
 from gateway.doors.beacon.filters import SEXES
@@ -28,11 +27,11 @@ SEX_CODES = {sex: code for code, sex in SEXES.items()}
 
 
 def individuals(cases: Sequence[ReleasedCase], terminology: Terminology) -> list[Json]:
-    """Individuals of one page in its order; tumours of one patient stand together."""
-    return [
-        individual(patient, list(tumours), terminology)
-        for patient, tumours in groupby(cases, key=lambda case: case.patient_id)
-    ]
+    """Individuals of one page, in the order in which their first tumours stand."""
+    tumours: dict[str, list[ReleasedCase]] = {}
+    for case in cases:
+        tumours.setdefault(case.patient_id, []).append(case)
+    return [individual(patient, found, terminology) for patient, found in tumours.items()]
 
 
 def individual(patient_id: str, tumours: Sequence[ReleasedCase], terminology: Terminology) -> Json:
