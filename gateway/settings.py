@@ -13,14 +13,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gateway.errors import BadSettings
 from gateway.model.capability import Coverage
 from gateway.sources.base import SourceConfig
 
-SOURCE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
+SourceId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")]
 REMOTE = re.compile(r"[a-z][a-z0-9+.-]+://")
 
 
@@ -71,15 +71,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ICCD_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
     gateway: GatewaySettings = GatewaySettings()
-    sources: Annotated[dict[str, SourceSettings], Field(default_factory=dict)]
-
-    @field_validator("sources")
-    @classmethod
-    def _ids(cls, value: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
-        for name in value:
-            if not SOURCE_ID.fullmatch(name):
-                raise ValueError(f"source id {name!r}: lower case letters, digits and '-' only, at most 31")
-        return value
+    sources: dict[SourceId, SourceSettings] = Field(default_factory=dict)
 
     @classmethod
     def settings_customise_sources(
@@ -180,7 +172,10 @@ def _source_config(name: str, block: SourceSettings, base: Path, data: Path, whe
 
 
 def _fault(path: Path, text: str, error: Mapping[str, Any]) -> str:
-    keys = tuple(error["loc"])
+    keys = tuple(key for key in error["loc"] if key != "[key]")
+    if keys != error["loc"]:
+        line = line_of_key(text, keys)
+        return f"{path}:{line} {'.'.join(map(str, keys))}: a source id is lower case letters, digits and '-', at most 31"
     line = line_of_key(text, keys)
     place = f"{path}:{line}" if line else str(path)
     name = ".".join(str(key) for key in keys)

@@ -1,0 +1,150 @@
+"""The command `iccd` as a user meets it: answers on stdout, errors as one sentence, exit codes 0, 1 and 2."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEADER = "PAT;MoB;YoB;Age;Sex;TUM;MoI;YoI;BoD;Topo;Morpho;Beh;Grade;Vit_stat;MoF;YoF\n"
+ROWS = (
+    "p1;05;2008;3;2;1;06;2011;7;C749;9500;3;9;1;01;2020\n"
+    "p2;99;2009;2;1;1;07;2012;7;C749;9500;3;9;1;01;2020\n"
+    "p3;01;2001;14;9;1;99;2015;7;C719;9470;3;4;2;01;2018\n"
+)
+CANARY = "p4711-canary"
+QUESTION = "diagnosis=ICCC3:IV(a)&age=0..14"
+
+
+def iccd(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gateway", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
+
+
+def write_settings(folder: Path, more: str = "") -> None:
+    (folder / "iccd.toml").write_text(
+        '[gateway]\nid = "test"\n[sources.fr]\nkind = "tabular"\nprofile = "encr"\nlocation = "fr.csv"\n'
+        f'country = "FR"\nyears = [2005, 2020]\npolicy = "open"\n{more}'
+    )
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Path:
+    (tmp_path / "fr.csv").write_text(HEADER + ROWS)
+    write_settings(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def loaded(registry: Path) -> Path:
+    result = iccd("load", cwd=registry)
+    assert result.returncode == 0, result.stderr
+    assert "fr: 3 read = 3 accepted + 0 quarantined + 0 rejected" in result.stdout
+    return registry
+
+
+def total(folder: Path, question: str = QUESTION) -> dict[str, object]:
+    result = iccd("ask", question, "--json", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    found: dict[str, object] = json.loads(result.stdout)["total"]
+    return found
+
+
+def test_a_registry_is_loaded_asked_and_listed(loaded: Path) -> None:
+    assert total(loaded) == {"low": 2, "high": 2, "precision": "exact"}
+    table = iccd("ask", QUESTION, "--by", "source,sex", cwd=loaded)
+    assert "fr      female  " in table.stdout
+    assert "iccc3_2017 rows 151-152" in table.stdout
+    listed = json.loads(iccd("sources", "--json", cwd=loaded).stdout)
+    assert [(row["id"], row["status"], row["cases"]) for row in listed] == [("fr", "ok", 3)]
+
+
+def test_before_the_first_load_the_source_is_named_and_is_no_zero(registry: Path) -> None:
+    result = iccd("ask", QUESTION, "--json", cwd=registry)
+    answer = json.loads(result.stdout)
+    assert result.returncode == 1
+    assert answer["total"]["high"] is None
+    assert answer["sources"][0]["status"] == "error"
+    assert "nothing is loaded" in answer["sources"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ("", "empty"),
+        (HEADER, "record"),
+        ("a;b;c\n1;2;3\n", "PAT"),
+        (HEADER + f"{CANARY};05;2008;3;2;1;06;2011;7;C999;1234;3;9;1;01;2020\n" * 3, ""),
+    ],
+)
+def test_a_worse_file_does_not_replace_a_good_snapshot(loaded: Path, content: str, named: str) -> None:
+    (loaded / "fr.csv").write_text(content)
+    result = iccd("load", cwd=loaded)
+    assert result.returncode == 1
+    assert "fr: failed" in result.stderr
+    assert named in result.stderr
+    assert "Traceback" not in result.stderr
+    assert CANARY not in result.stderr + result.stdout
+    assert total(loaded)["low"] == 2
+
+
+def test_a_missing_file_is_named(loaded: Path) -> None:
+    (loaded / "fr.csv").unlink()
+    result = iccd("load", cwd=loaded)
+    assert result.returncode == 1
+    assert "fr.csv" in result.stderr
+    assert total(loaded)["low"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "named"),
+    [
+        (("ask", "age=14..0"), 2, "upside down"),
+        (("ask", "diagnosis=ICDO3:1234/3"), 2, "1234"),
+        (("ask", "diagnosis=ICCC3:IV(a)", "--settings", "nowhere.toml"), 2, "nowhere.toml"),
+        (("load", "us"), 2, "expected fr"),
+        (("laod",), 2, "'load'"),
+        (("ask",), 2, "QUESTION"),
+        (("ask", "age=3", "--url", "http://127.0.0.1:9"), 1, "127.0.0.1:9"),
+    ],
+)
+def test_mistakes_are_named_in_one_sentence(loaded: Path, arguments: tuple[str, ...], code: int, named: str) -> None:
+    result = iccd(*arguments, cwd=loaded)
+    assert result.returncode == code
+    assert named in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_check_names_every_fault_with_line_key_and_hint(registry: Path) -> None:
+    write_settings(
+        registry,
+        '[sources.US]\nkind = "tabular"\nlocation = "x"\n'
+        '[sources.de]\nkind = "obds"\nlocation = "x"\nyears = [2020, 2000]\ncuntry = "DE"\n',
+    )
+    first = iccd("check", cwd=registry)
+    assert first.returncode == 2
+    assert "iccd.toml:16 sources.de.years: range is upside down" in first.stderr
+    assert "iccd.toml:10 sources.US: a source id is lower case" in first.stderr
+    write_settings(
+        registry,
+        '[sources.de]\nkind = "obds"\nlocation = "x"\npolicy = "opne"\n'
+        '[sources.it]\nkind = "tabular"\nprofile = "encrr"\nlocation = "x"\ncuntry = "IT"\noverlaps = ["zz"]\n',
+    )
+    second = iccd("check", cwd=registry)
+    assert second.returncode == 2
+    for named in ("'obds' is not installed", "no policy 'opne'", "unknown key 'cuntry'", "no source 'zz'"):
+        assert named in second.stderr, second.stderr
+
+
+def test_check_is_silent_about_good_settings(registry: Path) -> None:
+    result = iccd("check", cwd=registry)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys; sys.argv=['iccd','--help']\ntry:\n import gateway.cli as c; c.main()\nexcept SystemExit: pass\nprint([m for m in ('numpy','duckdb','fastapi','pydantic','lxml','httpx') if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "[]"
