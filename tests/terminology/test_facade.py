@@ -204,3 +204,10 @@ def test_the_default_is_built_on_first_use(tmp_path: Path, monkeypatch: pytest.M
     assert found.meaning("ICCC3", "IV(a)").exact
     assert [path.name[:12] for path in (tmp_path / "iccd").iterdir()] == ["terminology-"]
     found.close()
+
+
+def test_the_package_offers_what_it_lists_and_nothing_else() -> None:
+    for name in terminology.__all__:
+        assert getattr(terminology, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        terminology.nothing  # noqa: B018
