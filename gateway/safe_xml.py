@@ -20,7 +20,7 @@ from lxml import etree
 
 from gateway.errors import BadFile
 
-CHUNK_BYTES = 131_072
+CHUNK_BYTES = 32_768
 MAX_ELEMENT_BYTES = 64 * 1024 * 1024
 """Most bytes of a file between two complete elements of the kind that is read."""
 MAX_PROLOG_BYTES = 1024 * 1024
@@ -145,7 +145,7 @@ def read_elements(
     last: etree._Element | None = None
     since = 0
     with _faults_of(path), open_bytes(path) as file:
-        for chunk in _chunks(file, on_control):
+        for chunk in _chunks(path, file, on_control):
             parser.feed(chunk)
             since += len(chunk)
             for element in _ended(parser):
@@ -235,7 +235,7 @@ def _misplaced(element: etree._Element, path: Path) -> BadFile:
     )
 
 
-def _chunks(file: BinaryIO, on_control: Callable[[int], None] | None) -> Iterator[bytes]:
+def _chunks(path: Path, file: BinaryIO, on_control: Callable[[int], None] | None) -> Iterator[bytes]:
     chunk = file.read(CHUNK_BYTES)
     # In UTF-16 every other byte is one of these; there the parser finds control characters itself.
     if on_control is None or chunk.startswith(_UTF16_STARTS):
@@ -243,15 +243,25 @@ def _chunks(file: BinaryIO, on_control: Callable[[int], None] | None) -> Iterato
             yield chunk
             chunk = file.read(CHUNK_BYTES)
         return
-    lines = 1
+    offset = 0
     while chunk:
         clean = chunk.translate(None, _CONTROLS)
         if len(clean) != len(chunk):
             for found in _CONTROL.finditer(chunk):
-                on_control(lines + chunk.count(b"\n", 0, found.start()))
-        lines += chunk.count(b"\n")
+                on_control(_line_at(path, offset + found.start()))
+        offset += len(chunk)
         yield clean
         chunk = file.read(CHUNK_BYTES)
+
+
+def _line_at(path: Path, offset: int) -> int:
+    """Line of a byte; counted when it is asked for, for hardly any file has such a byte."""
+    lines = 1
+    with open_bytes(path) as file:
+        while offset > 0 and (piece := file.read(min(offset, 1 << 20))):
+            lines += piece.count(b"\n")
+            offset -= len(piece)
+    return lines
 
 
 def _ended(parser: etree.XMLPullParser) -> Iterator[etree._Element]:

@@ -8,6 +8,7 @@ dictionaries is never used: in tolerant mode it is an issue, in strict mode it r
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -158,6 +159,8 @@ class _Layout:
         Level -> naaccrId -> position in a row, or `_UNUSED` for a known item that no column names.
     blank
         A row with nothing in it: None, or `NOT_IN_FILE` where the file's version lacks the item.
+    wanted
+        naaccrId by position.
     lengths
         Most characters by position.
     columns
@@ -166,7 +169,8 @@ class _Layout:
 
     slots: Mapping[str, Mapping[str, int]]
     blank: tuple[str | None, ...]
-    lengths: tuple[int | None, ...]
+    wanted: tuple[str, ...]
+    lengths: tuple[int, ...]
     columns: tuple[int, ...] | None
 
     @classmethod
@@ -180,13 +184,18 @@ class _Layout:
         return cls(
             slots=slots,
             blank=tuple(None if name in items.by_name else NOT_IN_FILE for name in wanted),
-            lengths=tuple(items.by_name[name].length if name in items.by_name else None for name in wanted),
+            wanted=tuple(wanted),
+            lengths=tuple(_most(items.by_name.get(name)) for name in wanted),
             columns=None if names == wanted else tuple(wanted.index(name) for name in names),
         )
 
     def row(self, values: Sequence[str | None]) -> Sequence[str | None]:
         """Texts in the order of the profile's columns."""
         return values if self.columns is None else [values[position] for position in self.columns]
+
+
+def _most(item: Item | None) -> int:
+    return sys.maxsize if item is None or item.length is None else item.length
 
 
 def _names_by_key(items: ItemTable) -> Mapping[str, str]:
@@ -244,7 +253,7 @@ class _Reading:
         self.base: list[str | None] = list(layout.blank)
         self.patients_seen = False
         self.patient_tag, self.tumor_tag, self.item_tag = (self.tag(name) for name in (PATIENT, TUMOR, "Item"))
-        self.is_regular = _regular(namespace)
+        self.is_plain, self.is_regular = _shape_tests(namespace)
 
     def tag(self, name: str) -> str:
         """Name of an element in the file's namespace."""
@@ -268,18 +277,25 @@ class _Reading:
     def patient(self, patient: etree._Element) -> None:
         """Add each tumour of a patient."""
         self.patients_seen = True
-        if not self.is_regular(patient):
+        plain = self.is_plain(patient)
+        if not plain and not self.is_regular(patient):
             self._sift(patient)
         record = _Record(line_of(patient), self.sink, self.strict)
+        if not plain:
+            self._check_numbers(patient, record)
         shared = self.base.copy()
         tumours = self._fill(patient, PATIENT, shared, record)
         if not tumours:
             self.sink.issue(record.line, TUMOR, NO_TUMOUR)
         for tumour in tumours:
-            self._tumour(tumour, shared, record.problems)
+            self._tumour(tumour, shared, record.problems, plain)
 
-    def _tumour(self, tumour: etree._Element, shared: list[str | None], problems: list[tuple[str, str]]) -> None:
-        record = _Record(line_of(tumour), self.sink, self.strict, list(problems))
+    def _tumour(
+        self, tumour: etree._Element, shared: list[str | None], problems: list[tuple[str, str]], plain: bool
+    ) -> None:
+        record = _Record(line_of(tumour), self.sink, self.strict, problems.copy())
+        if not plain:
+            self._check_numbers(tumour, record)
         values = shared.copy()
         self._fill(tumour, TUMOR, values, record)
         if record.problems:
@@ -300,38 +316,33 @@ class _Reading:
         conflicts: set[int] = set()
         tumours: list[etree._Element] = []
         for item in parent:
-            name = item.get("naaccrId")
-            if name is None and item.tag == self.tumor_tag:
-                tumours.append(item)
-                continue
-            slot = slots.get(name)  # type: ignore[arg-type]  # None is in no table
+            slot = slots.get(item.get("naaccrId"))  # type: ignore[arg-type]  # None is in no table
             if slot is None:
-                slot = self._slot_of_odd(item, name, level, record)
+                if item.tag == self.tumor_tag:
+                    tumours.append(item)
+                    continue
+                slot = self._slot_of_odd(item, level, record)
             if slot < 0:
                 continue
             text = item.text
-            number = item.get("naaccrNum")
-            if number is not None and name is not None:
-                self._check_number(name, number, record)
             if text is None:
                 continue
-            most = lengths[slot]
-            if most is not None and len(text) > most:
-                record.tell(_shown(name or number), TOO_LONG.format(most))
-            if values[slot] is not blank[slot]:
-                if values[slot] == text:
-                    record.tell(_shown(name or number), REPEATED)
-                else:
-                    record.tell(_shown(name or number), CONTRADICTED)
-                    conflicts.add(slot)
-                continue
-            values[slot] = text
+            if len(text) > lengths[slot]:
+                record.tell(self.layout.wanted[slot], TOO_LONG.format(lengths[slot]))
+            if values[slot] is blank[slot]:
+                values[slot] = text
+            elif values[slot] == text:
+                record.tell(self.layout.wanted[slot], REPEATED)
+            else:
+                record.tell(self.layout.wanted[slot], CONTRADICTED)
+                conflicts.add(slot)
         for slot in conflicts:
             values[slot] = None
         return tumours
 
-    def _slot_of_odd(self, item: etree._Element, name: str | None, level: str, record: _Record) -> int:
+    def _slot_of_odd(self, item: etree._Element, level: str, record: _Record) -> int:
         """Position for an Item whose id its level does not list, or `_UNUSED`."""
+        name = item.get("naaccrId")
         if name is None:
             number = (item.get("naaccrNum") or "").strip()
             by_number = self.items.name_of_number.get(number)
@@ -343,18 +354,20 @@ class _Reading:
         if known is None:
             if self.items.complete:
                 record.tell(_shown(name), UNKNOWN_ITEM)
-            else:
-                self.sink.issue(record.line, _shown(name), UNLISTED_ITEM)
+            elif not self.strict:
+                record.tell(_shown(name), UNLISTED_ITEM)
             return _UNUSED
         if known.level != level:
             record.tell(known.name, WRONG_LEVEL.format(known.level, level))
             return _UNUSED
         return self.layout.slots[level][known.name]
 
-    def _check_number(self, name: str, number: str, record: _Record) -> None:
-        item = self.items.by_name.get(name)
-        if item is not None and number.strip() != item.number:
-            record.tell(item.name, WRONG_NUMBER)
+    def _check_numbers(self, parent: etree._Element, record: _Record) -> None:
+        for item in parent.iterchildren(self.item_tag):
+            name, number = item.get("naaccrId"), item.get("naaccrNum")
+            known = self.items.by_name.get(name or "")
+            if number is not None and known is not None and number.strip() != known.number:
+                record.tell(known.name, WRONG_NUMBER)
 
     def _sift(self, patient: etree._Element) -> None:
         """Take extensions out of a patient; refuse elements that the standard does not have."""
@@ -381,11 +394,22 @@ class _Reading:
         return BadFile(f"<{name}> has no place here", where=f"{self.path.name}:{line_of(element)}", expected=expected)
 
 
-def _regular(namespace: str | None) -> Callable[[etree._Element], bool]:
-    """Test, in one pass inside libxml2, that a patient holds nothing but Items and Tumors of Items."""
+Test = Callable[[etree._Element], bool]
+
+
+def _shape_tests(namespace: str | None) -> tuple[Test, Test]:
+    """Two tests of a patient, each in one pass inside libxml2.
+
+    Plain: nothing but Items and Tumors of Items, and every Item has one attribute. Regular: the same with any
+    attributes.
+    """
     prefix = "n:" if namespace else ""
-    text = f"count({prefix}Item) + count({prefix}Tumor) + count({prefix}Tumor/{prefix}Item) = count(.//*)"
-    return etree.XPath(text, namespaces={"n": namespace} if namespace else None)  # type: ignore[return-value]  # a bool
+    items = f"count({prefix}Item) + count({prefix}Tumor/{prefix}Item)"
+    regular = f"{items} + count({prefix}Tumor) = count(.//*)"
+    namespaces = {"n": namespace} if namespace else None
+    tests = (f"{regular} and count(.//@*) = {items}", regular)
+    plain_test, regular_test = (etree.XPath(test, namespaces=namespaces) for test in tests)
+    return plain_test, regular_test  # type: ignore[return-value]  # comparisons give a bool
 
 
 def _shown(name: str | None) -> str:
