@@ -28,7 +28,6 @@ BEFORE_BIRTH = Finding("incidence", "ends before the date of birth begins")
 READER = Finding("record", "has an issue of the reader, and the profile is strict")
 REPEATED = Finding("tumour", "repeats the patient and tumour of an earlier record")
 
-_BLANKS = "' ' || chr(9) || chr(10) || chr(13)"
 _PIECE = 20_000
 _CODED = (*sorted(CODED_FIELDS), "stage")
 _CODE_TYPES = {"grade": "USMALLINT", "stage": "USMALLINT", "country": "USMALLINT"}
@@ -73,7 +72,7 @@ class Tables:
 
     def _first(self, columns: Sequence[str]) -> str:
         """SQL of the first column that is not blank, without blanks around it; '' if all are."""
-        texts = [f"trim({self._column[name,]}, {_BLANKS})" for name in columns]
+        texts = [f"trim({self._column[name,]})" for name in columns]
         if len(texts) == 1:
             return texts[0]
         filled = [f"nullif(nullif({text}, ''), {_literal(NOT_IN_FILE)})" for text in texts]
@@ -165,7 +164,7 @@ class Tables:
         """SQL of an id of the source, '' if it has none."""
         block = self._profile.fields[name]
         if "parts" in block:
-            parts = [f"trim({self._column[column,]}, {_BLANKS})" for column in names_of(block["parts"])]
+            parts = [f"trim({self._column[column,]})" for column in names_of(block["parts"])]
             blank = f"{parts[-1]} IN ('', {_literal(NOT_IN_FILE)})"
             return f"CASE WHEN {blank} THEN '' ELSE {' || chr(31) || '.join(parts)} END"
         text = self._first(names_of(block["column"]))
