@@ -30,9 +30,9 @@ from gateway.model.query import (
 )
 from gateway.model.values import Count, Truth
 from gateway.sources.base import Deadline
-from gateway.sources.snapshot import engine
 from gateway.sources.snapshot.cube import Cache, Cube, Frame, Ints, View, Views
 from gateway.sources.snapshot.dictionaries import Codes, Diagnoses, Outcomes
+from gateway.sources.snapshot.engine import Engine
 from gateway.sources.snapshot.layout import LOW, QUERIED, ROW_INTERVALS, columns_of, select_list
 from gateway.sources.snapshot.rowsql import Predicates, predicates
 from gateway.sources.snapshot.truth import Columns, evaluate, interval_truth, upper_bound
@@ -96,8 +96,8 @@ class Part:
 class Counter:
     """Counts over one open snapshot."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, diagnoses: Diagnoses, codes: Mapping[str, Codes]) -> None:
-        self._connection = connection
+    def __init__(self, engine: Engine, diagnoses: Diagnoses, codes: Mapping[str, Codes]) -> None:
+        self._engine = engine
         self._codes = codes
         self._views = Views(diagnoses)
         self._cube = Cube(len(diagnoses))
@@ -130,7 +130,7 @@ class Counter:
         found = self.ready(question)
         if found is not None:
             return found
-        return await engine.query(self._connection, lambda cursor: self._count(cursor, question), deadline)
+        return await self._engine.query(lambda cursor: self._count(cursor, question), deadline)
 
     def _count(self, cursor: duckdb.DuckDBPyConnection, question: Question) -> tuple[Count, Cells]:
         read = self._cube.rows if question.needs_rows else self._cube.frame

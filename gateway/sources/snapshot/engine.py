@@ -10,8 +10,10 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import TypeVar
 
 import duckdb
@@ -68,22 +70,60 @@ async def in_pool(work: Callable[[], T], deadline: Deadline) -> T:
         return await asyncio.get_running_loop().run_in_executor(_pool(), work)
 
 
-async def query(
-    connection: duckdb.DuckDBPyConnection, work: Callable[[duckdb.DuckDBPyConnection], T], deadline: Deadline
-) -> T:
-    """Run queries on a cursor of a connection in the pool.
+class Engine:
+    """An open snapshot file and the lock that keeps it from being swept; both go when it is closed and idle.
 
-    Raises
-    ------
-    TimeoutError
-        The deadline passed; the query was interrupted.
-    SourceUnavailable
-        The file can no longer be read, or the query needs more memory than allowed.
+    Parameters
+    ----------
+    path
+        The snapshot file.
+    handle
+        Handle that holds the file (see gateway.sources.snapshot.store.hold); closed with the connection.
     """
-    _refuse_expired(deadline)
-    cursor = connection.cursor()
 
-    def run() -> T:
+    def __init__(self, path: Path, handle: int | None = None) -> None:
+        self.connection = connect(path)
+        self._handle = handle
+        self._lock = Lock()
+        self._running = 0
+        self._closed = False
+
+    async def query(self, work: Callable[[duckdb.DuckDBPyConnection], T], deadline: Deadline) -> T:
+        """Run queries on a cursor of their own in the pool.
+
+        Raises
+        ------
+        TimeoutError
+            The deadline passed; the query was interrupted.
+        SourceUnavailable
+            The file can no longer be read, or the query needs more memory than allowed.
+        """
+        _refuse_expired(deadline)
+        cursor = self._start()
+        future = asyncio.get_running_loop().run_in_executor(_pool(), self._run, cursor, work, deadline)
+        try:
+            async with asyncio.timeout(deadline.remaining()):
+                return await asyncio.shield(future)
+        except (TimeoutError, asyncio.CancelledError):
+            _interrupt(cursor, future)
+            raise
+
+    def close(self) -> None:
+        """Close now, or when the last query that still runs has ended."""
+        with self._lock:
+            self._closed = True
+            idle = self._running == 0
+        if idle:
+            self._release()
+
+    def _start(self) -> duckdb.DuckDBPyConnection:
+        with self._lock:
+            self._running += 1
+            return self.connection.cursor()
+
+    def _run(
+        self, cursor: duckdb.DuckDBPyConnection, work: Callable[[duckdb.DuckDBPyConnection], T], deadline: Deadline
+    ) -> T:
         try:
             _refuse_expired(deadline)
             return work(cursor)
@@ -91,15 +131,21 @@ async def query(
             raise TimeoutError("the query was interrupted at its deadline") from error
         except duckdb.Error as error:
             raise SourceUnavailable(f"snapshot cannot be read: {type(error).__name__}", where="snapshot") from error
+        finally:
+            self._end(cursor)
 
-    future = asyncio.get_running_loop().run_in_executor(_pool(), run)
-    future.add_done_callback(lambda _: cursor.close())
-    try:
-        async with asyncio.timeout(deadline.remaining()):
-            return await asyncio.shield(future)
-    except (TimeoutError, asyncio.CancelledError):
-        _interrupt(cursor, future)
-        raise
+    def _end(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        cursor.close()
+        with self._lock:
+            self._running -= 1
+            last = self._closed and self._running == 0
+        if last:
+            self._release()
+
+    def _release(self) -> None:
+        self.connection.close()
+        if self._handle is not None:
+            os.close(self._handle)
 
 
 def _interrupt(cursor: duckdb.DuckDBPyConnection, future: asyncio.Future[T]) -> None:
@@ -108,7 +154,9 @@ def _interrupt(cursor: duckdb.DuckDBPyConnection, future: asyncio.Future[T]) -> 
         if not future.cancelled():
             future.exception()
         return
-    cursor.interrupt()
+    # The work may end, and close its cursor, at this very moment.
+    with suppress(duckdb.ConnectionException):
+        cursor.interrupt()
     asyncio.get_running_loop().call_later(INTERRUPT_AGAIN_SECONDS, _interrupt, cursor, future)
 
 

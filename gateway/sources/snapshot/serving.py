@@ -15,10 +15,10 @@ from gateway.model.answer import SourceAnswer
 from gateway.model.query import CaseQuery, Page, Unit
 from gateway.model.values import Count
 from gateway.sources.base import Deadline
-from gateway.sources.snapshot import engine
 from gateway.sources.snapshot.counting import Counter, Question
 from gateway.sources.snapshot.cube import Cache
 from gateway.sources.snapshot.dictionaries import read_codes, read_diagnoses
+from gateway.sources.snapshot.engine import Engine, connect
 from gateway.sources.snapshot.layout import FORMAT
 from gateway.sources.snapshot.records import Reader
 from gateway.sources.snapshot.store import SnapshotStore, hold
@@ -89,7 +89,7 @@ def read_facts(connection: duckdb.DuckDBPyConnection, path: Path) -> Facts:
 
 def facts_of(path: Path) -> Facts:
     """Facts of a snapshot file; raises SourceFailure if it cannot be read."""
-    connection = engine.connect(path)
+    connection = connect(path)
     try:
         return read_facts(connection, path)
     finally:
@@ -100,16 +100,15 @@ class Snapshot:
     """One snapshot, open for reading; it closes when it is retired and nobody uses it any more."""
 
     def __init__(self, path: Path, handle: int, terminology: Terminology, source: str) -> None:
-        self._handle = handle
-        self._connection = engine.connect(path)
+        self._engine = Engine(path, handle)
         try:
-            self.facts = read_facts(self._connection, path)
-            diagnoses = read_diagnoses(self._connection, "diagnoses", terminology)
-            codes = read_codes(self._connection)
+            self.facts = read_facts(self._engine.connection, path)
+            diagnoses = read_diagnoses(self._engine.connection, "diagnoses", terminology)
+            codes = read_codes(self._engine.connection)
         except BaseException:
-            self._connection.close()
+            self._engine.connection.close()
             raise
-        self._counter = Counter(self._connection, diagnoses, codes)
+        self._counter = Counter(self._engine, diagnoses, codes)
         self._reader = Reader(source, diagnoses, codes, self._counter)
         self._answers: Cache[SourceAnswer] = Cache(ANSWERS_KEPT, lambda a: 1 + len(a.cells) + len(a.cases))
         self._users = 0
@@ -131,7 +130,7 @@ class Snapshot:
             self._users -= 1
             last = self._retired and self._users == 0
         if last:
-            self._close()
+            self._engine.close()
 
     def retire(self) -> None:
         """Close as soon as no answer is under way."""
@@ -139,11 +138,7 @@ class Snapshot:
             last = not self._retired and self._users == 0
             self._retired = True
         if last:
-            self._close()
-
-    def _close(self) -> None:
-        self._connection.close()
-        os.close(self._handle)
+            self._engine.close()
 
     async def answer(self, query: CaseQuery, deadline: Deadline) -> SourceAnswer:
         """Answer a planned question; raises TimeoutError at the deadline."""
@@ -161,9 +156,7 @@ class Snapshot:
     async def _with_page(
         self, answer: SourceAnswer, question: Question, page: Page, deadline: Deadline
     ) -> SourceAnswer:
-        records = await engine.query(
-            self._connection, lambda cursor: self._reader.page(cursor, question, page), deadline
-        )
+        records = await self._engine.query(lambda cursor: self._reader.page(cursor, question, page), deadline)
         possible = records.possible
         if possible is None:
             unit = UNIT_OF_RECORD[page.of]

@@ -139,20 +139,20 @@ def test_a_new_file_that_cannot_be_read_leaves_the_old_one_serving(
 
 def test_a_query_is_interrupted_at_its_deadline(tmp_path: Path, context: Context, registry: tuple[Case, ...]) -> None:
     path = install_cases(SnapshotStore(tmp_path, "contract"), registry, context.terminology)
-    connection = engine.connect(path)
+    snapshot = engine.Engine(path)
     endless = "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE hash(a.range, b.range) % 7 = 3"
 
     async def run() -> float:
         started = time.monotonic()
         with pytest.raises(TimeoutError):
-            await engine.query(connection, lambda cursor: cursor.execute(endless).fetchall(), Deadline.after(0.2))
+            await snapshot.query(lambda cursor: cursor.execute(endless).fetchall(), Deadline.after(0.2))
         # The thread is free again: another query gets through at once.
-        rows = await engine.query(connection, lambda cursor: cursor.execute("SELECT 1").fetchall(), soon())
+        rows = await snapshot.query(lambda cursor: cursor.execute("SELECT 1").fetchall(), soon())
         assert rows == [(1,)]
         return time.monotonic() - started
 
     assert asyncio.run(run()) < 5
-    connection.close()
+    snapshot.close()
 
 
 HOSTILE = (
