@@ -1,6 +1,6 @@
 """From raw texts to cases, in SQL over integers: distinct texts are read once, the rest is joins.
 
-Makes the work tables `cases_in`, `diagnoses_in` and `codes_in` that a snapshot is built from, and `kept_out` with
+Makes the tables `cases_in`, `diagnoses_in` and `codes_in` that a snapshot is built from, and `kept_out` with
 the quarantined records. Age follows gateway.model.dates.Age.at_diagnosis: given days, else given years narrowed by the
 dates, else the difference of the dates, cut at 0.
 """
@@ -28,6 +28,7 @@ BEFORE_BIRTH = Finding("incidence", "ends before the date of birth begins")
 READER = Finding("record", "has an issue of the reader, and the profile is strict")
 REPEATED = Finding("tumour", "repeats the patient and tumour of an earlier record")
 
+_NOT_OUT = "kept.row NOT IN (SELECT row FROM kept_out)"
 _PIECE = 20_000
 _CODED = (*sorted(CODED_FIELDS), "stage")
 _CODE_TYPES = {"grade": "USMALLINT", "stage": "USMALLINT", "country": "USMALLINT"}
@@ -129,10 +130,50 @@ class Tables:
 
     # --- cases --------------------------------------------------------------------------------------------------------
 
-    def join(self, normalisers: Sequence[Normaliser], source: str, salt: bytes) -> None:
-        """Make `joined`: one row of integers and keys for each kept record, with the fault that keeps it out."""
+    def keep_out(self, normalisers: Sequence[Normaliser], odd_lines: Mapping[int, Sequence[int]]) -> None:
+        """Make `kept_out`: the records that are no cases, each with the number of one finding.
+
+        Parameters
+        ----------
+        normalisers
+            Those whose maps have been made.
+        odd_lines
+            File number -> lines of records that a strict profile rejects for an issue of the reader.
+        """
         self._means = {output: f"map_{n.name}.{output}" for n in normalisers for output in n.outputs}
-        joins = "\n".join(f"LEFT JOIN map_{n.name} ON {self._same(n, f'map_{n.name}')}" for n in normalisers)
+        strict = self._profile.mode == "strict"
+        needed = normalisers if strict else [n for n in normalisers if n.name in ("diagnosis", "incidence", "birth")]
+        fault, refused = self._fault(), self._refused(normalisers)
+        self._run(
+            f"CREATE TABLE kept_out AS SELECT * FROM (SELECT kept.row, kept.file, {fault} AS fault, {refused} AS refused "
+            f"FROM kept {self._joins(needed)}) WHERE fault IS NOT NULL OR refused IS NOT NULL"
+        )
+        for file, lines in odd_lines.items():
+            self._refuse_lines(file, lines)
+        patient, tumour, repeated = self._id("patient"), self._tumour(), self._book.finding(REPEATED)
+        others = "" if not self._one("SELECT count(*) FROM kept_out") else f"WHERE {_NOT_OUT}"
+        self._run(
+            f"""CREATE TABLE repeats AS WITH ids AS (SELECT row, file, {patient} AS p, {tumour} AS t FROM kept {others}),
+            twice AS (SELECT hash(p, t) AS h FROM ids GROUP BY h HAVING count(*) > 1)
+            SELECT row, file FROM ids WHERE hash(p, t) IN (SELECT h FROM twice)
+            QUALIFY row > min(row) OVER (PARTITION BY p, t)"""
+        )
+        self._run(f"INSERT INTO kept_out SELECT row, file, {repeated}, NULL FROM repeats")
+
+    def _refuse_lines(self, file: int, lines: Sequence[int]) -> None:
+        number = self._book.finding(READER)
+        for start in range(0, len(lines), _PIECE):
+            wanted = ", ".join(map(str, lines[start : start + _PIECE]))
+            self._run(
+                f"INSERT INTO kept_out SELECT row, file, NULL, {number} FROM kept "
+                f"WHERE file = {file} AND line IN ({wanted}) AND {_NOT_OUT}"
+            )
+
+    def offer(self, normalisers: Sequence[Normaliser], source: str, salt: bytes) -> None:
+        """Make `cases_in`, `diagnoses_in` and `codes_in`, from which a snapshot is built.
+
+        `cases_in` is a view: the builder reads it once, so its rows are never written before they are sorted.
+        """
         patient, tumour = self._id("patient"), self._tumour()
         prefix = _literal(f"{salt.hex()}\x1f{source}\x1f")
         columns = {
@@ -143,17 +184,22 @@ class Tables:
             **self._ages(),
             **{name: self._code(name) for name in _CODED},
             "sequence": f"{self._means.get('sequence', 'NULL')}::SMALLINT",
-            "fault": self._fault(patient),
-            "refused": self._refused(normalisers),
         }
         chosen = ",\n".join(f"{expression} AS {name}" for name, expression in columns.items())
-        self._run(f"CREATE TABLE joined AS SELECT kept.row, kept.file,\n{chosen}\nFROM kept\n{joins}")
+        others = f"WHERE {_NOT_OUT}" if self._one("SELECT count(*) FROM kept_out") else ""
+        self._run(f"CREATE VIEW cases_in AS SELECT {chosen}\nFROM kept {self._joins(normalisers)} {others}")
         self._run(
-            "CREATE TABLE repeated AS SELECT j.row FROM joined j JOIN "
-            "(SELECT case_key, min(row) AS first FROM joined WHERE fault IS NULL AND refused IS NULL "
-            "GROUP BY case_key HAVING count(*) > 1) d ON d.case_key = j.case_key AND j.row > d.first "
-            "WHERE j.fault IS NULL AND j.refused IS NULL"
+            "CREATE TABLE diagnoses_in (dx INTEGER, topography VARCHAR, morphology SMALLINT, behaviour TINYINT, "
+            "topography_absent VARCHAR, morphology_absent VARCHAR, behaviour_absent VARCHAR, icd10 VARCHAR, "
+            "iccc VARCHAR, icdo_edition VARCHAR)"
         )
+        self._values("diagnoses_in", [_diagnosis_row(number, d) for d, number in self._book.diagnoses.items()])
+        self._run("CREATE TABLE codes_in (field VARCHAR, idx INTEGER, code VARCHAR)")
+        codes = [(name, number, code) for name, known in self._book.codes.items() for code, number in known.items()]
+        self._values("codes_in", codes)
+
+    def _joins(self, normalisers: Sequence[Normaliser]) -> str:
+        return "\n".join(f"LEFT JOIN map_{n.name} ON {self._same(n, f'map_{n.name}')}" for n in normalisers)
 
     def _same(self, normaliser: Normaliser, table: str) -> str:
         """SQL of the join of a map with `kept`."""
@@ -212,10 +258,10 @@ class Tables:
             ages[f"age_{part}"] = f"(CASE {whens}ELSE {fallback} END)::{kind}" if whens else f"({fallback})::{kind}"
         return ages
 
-    def _fault(self, patient: str) -> str:
+    def _fault(self) -> str:
         """Number of the first finding that quarantines a record."""
         number = self._book.finding
-        faults = [f"CASE WHEN {patient} = '' THEN {number(NO_PATIENT)} END"]
+        faults = [f"CASE WHEN {self._id('patient')} = '' THEN {number(NO_PATIENT)} END"]
         faults += [self._means[f"{name}_fault"] for name in ("diagnosis", "incidence")]
         if "birth_lo" in self._means:
             faults.append(f"CASE WHEN map_incidence.incidence_hi < map_birth.birth_lo THEN {number(BEFORE_BIRTH)} END")
@@ -231,33 +277,6 @@ class Tables:
             issues = [f"CASE WHEN {i} NOT IN ({', '.join(map(str, notes))}) THEN {i} END" for i in issues]
         return f"coalesce({', '.join(issues)}, NULL)::INTEGER"
 
-    def refuse_lines(self, file: int, lines: Sequence[int]) -> None:
-        """Reject the records of a file that start in these lines (issues of a reader in strict mode)."""
-        number = self._book.finding(READER)
-        for start in range(0, len(lines), _PIECE):
-            wanted = ", ".join(map(str, lines[start : start + _PIECE]))
-            self._run(
-                f"UPDATE joined SET refused = {number} WHERE refused IS NULL AND row IN "
-                f"(SELECT rowid FROM raw WHERE file = {file} AND line IN ({wanted}))"
-            )
-
-    def offer(self) -> None:
-        """Make `cases_in`, `diagnoses_in` and `codes_in`, from which a snapshot is built."""
-        self._run(
-            "CREATE VIEW cases_in AS SELECT * EXCLUDE (row, file, fault, refused) FROM joined WHERE fault IS NULL "
-            "AND refused IS NULL"
-            + (" AND row NOT IN (SELECT row FROM repeated)" if self._one("SELECT count(*) FROM repeated") else "")
-        )
-        self._run(
-            "CREATE TABLE diagnoses_in (dx INTEGER, topography VARCHAR, morphology SMALLINT, behaviour TINYINT, "
-            "topography_absent VARCHAR, morphology_absent VARCHAR, behaviour_absent VARCHAR, icd10 VARCHAR, "
-            "iccc VARCHAR, icdo_edition VARCHAR)"
-        )
-        self._values("diagnoses_in", [_diagnosis_row(number, d) for d, number in self._book.diagnoses.items()])
-        self._run("CREATE TABLE codes_in (field VARCHAR, idx INTEGER, code VARCHAR)")
-        codes = [(name, number, code) for name, known in self._book.codes.items() for code, number in known.items()]
-        self._values("codes_in", codes)
-
     def _values(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
         for start in range(0, len(rows), 1000):
             piece = rows[start : start + 1000]
@@ -268,18 +287,9 @@ class Tables:
 
     def counts(self, file: int) -> Counts:
         """Records of one file by what became of them."""
-        raw = self._one(f"SELECT count(*) FROM raw WHERE file = {file}")
-        found = self._run(
-            "SELECT count(*), count(*) FILTER (refused IS NOT NULL), count(*) FILTER (fault IS NOT NULL AND refused IS "
-            f"NULL), count(*) FILTER (fault IS NULL AND refused IS NULL) FROM joined WHERE file = {file}"
-        ).fetchall()
-        kept, refused, faulty, fine = found[0]
-        repeats = self._one(f"SELECT count(*) FROM repeated JOIN joined USING (row) WHERE file = {file}")
-        return Counts(raw, raw - kept, refused, faulty + repeats, fine - repeats)
-
-    def cases(self) -> int:
-        """Number of rows of `cases_in`."""
-        return self._one("SELECT count(*) FROM cases_in")
+        raw, kept = (self._one(f"SELECT count(*) FROM {table} WHERE file = {file}") for table in ("raw", "kept"))
+        ((out, refused),) = self._run(f"SELECT count(*), count(refused) FROM kept_out WHERE file = {file}").fetchall()
+        return Counts(raw, raw - kept, refused, out - refused, kept - out)
 
     def locate(self, files: Sequence[FileState]) -> None:
         """Make what `places` needs: first row and line of each file, and its lines that are no record."""
@@ -298,18 +308,15 @@ class Tables:
     def quarantined(self, limit: int) -> list[tuple[int, int, Finding]]:
         """File, line and finding of the first quarantined records."""
         return self._places(
-            f"SELECT row, fault AS number FROM joined WHERE fault IS NOT NULL AND refused IS NULL UNION ALL "
-            f"SELECT row, {self._book.finding(REPEATED)} FROM repeated ORDER BY row LIMIT {limit}"
+            f"SELECT row, fault AS number FROM kept_out WHERE refused IS NULL ORDER BY row LIMIT {limit}"
         )
 
     def reasons(self) -> Iterator[tuple[Finding, int]]:
         """Finding and number of all records that are quarantined, or rejected in strict mode."""
         findings = list(self._book.findings)
-        sql = "SELECT coalesce(refused, fault), count(*) FROM joined WHERE fault IS NOT NULL OR refused IS NOT NULL GROUP BY ALL ORDER BY ALL"
+        sql = "SELECT coalesce(refused, fault), count(*) FROM kept_out GROUP BY ALL ORDER BY ALL"
         for number, count in self._run(sql).fetchall():
             yield findings[number], count
-        if repeats := self._one("SELECT count(*) FROM repeated"):
-            yield REPEATED, repeats
 
     def issues(self, normalisers: Sequence[Normaliser], lines: int) -> Iterator[tuple[int, Finding, int, list[int]]]:
         """File, finding, number of records and first lines of everything that became unknown or was remarked."""
