@@ -72,19 +72,21 @@ HISTOLOGIES, SITES = 2_040_000_001, 2_050_000_001
 NEOPLASM = 438112
 """The id under which everybody looks for tumours (root of neoplasms in the OHDSI vocabularies)."""
 
-_PAIR = "morphology::VARCHAR || '/' || behaviour::VARCHAR || '-' || topography"
+_PAIR = "coalesce(morphology::VARCHAR || '/' || behaviour::VARCHAR, 'NULL') || '-' || topography"
+"""The code as in Athena: `9500/3-C74.9`, and `NULL-C74.9` for a tumour known by its site only."""
 _FOREVER = "DATE '1970-01-01', DATE '2099-12-31', NULL"
 
 # How a pair is mapped, by its number: 0-2 standard, 3 to a disorder of the same meaning, 4 to a wider one.
 _STAGING = f"""
 CREATE TEMP TABLE pair AS
-SELECT code, histology, topography, (number - 1)::INTEGER AS number, ((number - 1) % 5)::INTEGER AS kind FROM (
+SELECT code, histology, topography, (number - 1)::INTEGER AS number,
+    if(histology IS NULL, 0, (number - 1) % 5)::INTEGER AS kind FROM (
     SELECT *, row_number() OVER (ORDER BY code) AS number FROM (
         SELECT DISTINCT {_PAIR} AS code, morphology || '/' || behaviour AS histology, topography
-        FROM truth WHERE behaviour IS NOT NULL AND dirt <> 'invalid-code'));
+        FROM truth WHERE dirt <> 'invalid-code'));
 CREATE TEMP TABLE histology AS
 SELECT histology, (row_number() OVER (ORDER BY histology) - 1)::INTEGER AS number
-FROM (SELECT DISTINCT histology FROM pair);
+FROM (SELECT DISTINCT histology FROM pair WHERE histology IS NOT NULL);
 CREATE TEMP TABLE site AS
 SELECT topography, (row_number() OVER (ORDER BY topography) - 1)::INTEGER AS number
 FROM (SELECT DISTINCT topography FROM pair);
@@ -92,7 +94,7 @@ CREATE TEMP TABLE icdo AS
 SELECT pair.*, {CONDITIONS} + pair.number AS condition, {DISORDERS} + pair.number AS disorder,
     {WIDER} + histology.number AS wider, {HISTOLOGIES} + histology.number AS histology_concept,
     {SITES} + site.number AS site_concept
-FROM pair JOIN histology USING (histology) JOIN site USING (topography);
+FROM pair LEFT JOIN histology USING (histology) JOIN site USING (topography);
 """
 
 _CONCEPTS = f"""
@@ -127,6 +129,7 @@ SELECT condition AS one, CASE WHEN kind < 3 THEN condition WHEN kind = 3 THEN di
     'Maps to' AS name, 'Mapped from' AS inverse FROM icdo
 UNION ALL SELECT condition, {MODIFIERS}, 'Maps to', 'Mapped from' FROM icdo WHERE kind = 4
 UNION ALL SELECT condition, histology_concept, 'Has Histology ICDO', 'Histology ICDO of' FROM icdo
+    WHERE histology IS NOT NULL
 UNION ALL SELECT condition, site_concept, 'Has Topography ICDO', 'Topography ICDO of' FROM icdo
 UNION ALL SELECT disorder, histology_concept, 'Has Histology ICDO', 'Histology ICDO of' FROM icdo WHERE kind = 3
 UNION ALL SELECT disorder, site_concept, 'Has Topography ICDO', 'Topography ICDO of' FROM icdo WHERE kind = 3;
@@ -135,7 +138,7 @@ SELECT one, two, name, {_FOREVER} FROM relation
 UNION ALL SELECT two, one, inverse, {_FOREVER} FROM relation ORDER BY 1, 2, 3;
 CREATE TEMP TABLE below AS
 SELECT {NEOPLASM} AS top, {WIDER} + number AS bottom, 1 AS levels FROM histology
-UNION ALL SELECT wider, if(kind = 3, disorder, condition), 1 FROM icdo WHERE kind < 4
+UNION ALL SELECT wider, if(kind = 3, disorder, condition), 1 FROM icdo WHERE kind < 4 AND histology IS NOT NULL
 UNION ALL SELECT {NEOPLASM}, if(kind = 3, disorder, condition), 2 FROM icdo WHERE kind < 4;
 INSERT INTO concept_ancestor
 SELECT top, bottom, levels, levels FROM below
@@ -154,15 +157,14 @@ SELECT patient::INTEGER, {mapped("sex", GENDER)}, year(birth),
 FROM truth JOIN location ON location_source_value = country WHERE tumour_number = 1 ORDER BY "case";
 INSERT INTO observation_period
 SELECT patient::INTEGER, patient::INTEGER, min(incidence),
-    max(if(last_contact_precision = 'unknown', incidence, last_contact)), {REGISTRY_TYPE}
-FROM truth GROUP BY patient ORDER BY 1;
+    max(last_contact), {REGISTRY_TYPE}
+FROM truth WHERE vital_status <> 'unknown' GROUP BY patient ORDER BY 1;
 INSERT INTO death
 SELECT patient::INTEGER, last_contact, NULL, {REGISTRY_TYPE}, 0, icd10, 0
 FROM truth WHERE vital_status = 'dead' AND tumour_number = 1 ORDER BY "case";
 """
 
-_SOURCE_VALUE = """coalesce(if(dirt = 'invalid-code', '9999', morphology::VARCHAR), 'NULL')
-    || coalesce('/' || behaviour::VARCHAR, '') || '-' || t.topography"""
+_SOURCE_VALUE = f"if(t.dirt = 'invalid-code', '9999/3-' || t.topography, {_PAIR.replace('topography', 't.topography')})"
 _CONDITIONS = f"""
 INSERT INTO condition_occurrence
 SELECT row_number() OVER (ORDER BY "case", copy), patient::INTEGER,
@@ -172,7 +174,7 @@ SELECT row_number() OVER (ORDER BY "case", copy), patient::INTEGER,
     if(code IS NULL OR only_value OR only_disorder, 0, condition), NULL
 FROM (
     SELECT t."case", copy, patient, incidence, icdo.*, {_SOURCE_VALUE} AS source_value,
-        t."case" % 25 = 7 AS only_value, t."case" % 25 = 13 AND icdo.kind IS NOT DISTINCT FROM 3 AS only_disorder
+        t."case" % 25 = 7 AND t.behaviour IS NOT NULL AS only_value, t."case" % 25 = 13 AND icdo.kind IS NOT DISTINCT FROM 3 AS only_disorder
     FROM {RENDERED_ROWS} t LEFT JOIN icdo ON icdo.code = {_PAIR.replace("topography", "t.topography")}
         AND t.dirt <> 'invalid-code')
 ORDER BY "case", copy;
