@@ -14,6 +14,7 @@ import duckdb
 
 from gateway.errors import SourceFailure
 from gateway.model.dates import DatePrecision
+from gateway.model.fields import FIELDS
 from gateway.sources.snapshot.dictionaries import read_diagnoses
 from gateway.sources.snapshot.layout import (
     CODED,
@@ -227,7 +228,9 @@ def _check(connection: duckdb.DuckDBPyConnection, work: str, out: Path) -> None:
 def _write_meta(connection: duckdb.DuckDBPyConnection, meta: SnapshotMeta, terminology: Terminology) -> None:
     (cases,) = _row(connection, "SELECT count(*) FROM cases")
     (patients,) = _row(connection, "SELECT count(*) FROM patient_ids")
-    never = meta.never | _never(connection) if cases else meta.never
+    never = meta.never & FIELDS.keys()
+    if cases:
+        never |= _never(connection)
     values = {
         **{key: str(value) for key, value in asdict(meta).items() if isinstance(value, str)},
         "format": FORMAT,
