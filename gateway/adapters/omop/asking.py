@@ -10,16 +10,18 @@ import numpy as np
 from gateway.adapters.omop.engine import Row, Session
 from gateway.adapters.omop.records import Records
 from gateway.adapters.omop.shape import Constant, Lifting, Outcome, Range, Shape, Truths, bounds, simplify, used
+from gateway.adapters.omop.sql import Statement
 from gateway.adapters.omop.state import State
 from gateway.adapters.omop.statements import (
     BY_TUMOUR,
+    SINGLE_KEYS,
     SPANNING_TUMOUR,
     BranchShape,
     Cases,
     CountShape,
     PageShape,
-    count_text,
-    page_text,
+    count_statement,
+    page_statement,
 )
 from gateway.model.answer import Labels, SourceAnswer
 from gateway.model.case import Case
@@ -133,7 +135,7 @@ class Asking:
         if cases.of == "persons":
             parameters["persons"] = numbers
         shape = PageShape(cases, self._prepared.where, page.of, page.after is not None, numbers is not None)
-        return self._fetch(page_text(shape, self._dialect), {**known, **self._prepared.parameters, **parameters})
+        return self._fetch(page_statement(shape, self._dialect), {**known, **self._prepared.parameters, **parameters})
 
     def _tumours_of(self, persons: list[int]) -> list[Row]:
         """All cases of some persons, matching or not, person by person."""
@@ -142,7 +144,7 @@ class Asking:
         everything = np.ones(len(self._state.codes.diagnoses), np.bool_)
         cases, known = self._cases((), everything, "persons", leaves=False)
         shape = PageShape(cases, Constant(Truth.YES), limited=False)
-        rows = self._fetch(page_text(shape, self._dialect), {**known, "persons": persons})
+        rows = self._fetch(page_statement(shape, self._dialect), {**known, "persons": persons})
         return sorted(rows, key=lambda row: (row[1], row[0]))
 
     def _counts(
@@ -160,7 +162,7 @@ class Asking:
         if patients:
             parameters.update(self._spreads(asked))
         shape = CountShape(cases, self._prepared.where, asked, patients, only[0] if only else "")
-        rows = self._fetch(count_text(shape, self._dialect), parameters)
+        rows = self._fetch(count_statement(shape, self._dialect), parameters)
         reading = [self._reading(dimension, sets, patients) for dimension, sets in zip(asked, labels, strict=True)]
         fixed = {name: (self._state.label_of(name, None),) for name in by if name in self._state.constants}
         return [self._read(row, asked, reading, by, fixed) for row in rows]
@@ -256,11 +258,27 @@ class Asking:
             if branch.column == "rest":
                 parameters[f"{prefix}texts"] = list(self._state.codes.texts)
         state = self._state
-        cases = Cases(state.layout, tuple(shapes), tuple(columns), state.births_complete, state.country_columns, of)
+        cases = Cases(
+            state.layout,
+            tuple(shapes),
+            tuple(columns),
+            _is_keyed(shapes, parameters),
+            state.births_complete,
+            state.country_columns,
+            of,
+        )
         return cases, parameters
 
-    def _fetch(self, sql: str, parameters: dict[str, object]) -> list[Row]:
-        return self._session.fetch(sql, parameters)
+    def _fetch(self, statement: Statement, parameters: dict[str, object]) -> list[Row]:
+        return self._session.fetch(statement.text, {name: parameters[name] for name in statement.parameters})
+
+
+def _is_keyed(shapes: Sequence[BranchShape], parameters: Mapping[str, object]) -> bool:
+    """Whether one column tells the tumours and none of them has two keys."""
+    if len(shapes) != 1 or shapes[0].column not in SINGLE_KEYS:
+        return False
+    tumours = parameters["b0_tumour"]
+    return isinstance(tumours, list) and len(set(tumours)) == len(tumours)
 
 
 def _limited_to(of: str, numbers: list[int] | None) -> str:

@@ -107,6 +107,10 @@ class _Tumours:
 NO_TUMOUR = -1
 BY_TEXT = -2
 
+CONCEPT, SOURCE = 0, 1
+COLUMNS = ("concept", "source")
+"""Branches by one side of a pair."""
+
 
 def texts_needed(pairs: Iterable[Pair], concepts: Concepts) -> frozenset[Pair]:
     """Pairs whose meaning only the source value can tell: no concept, or a tumour without a meaning."""
@@ -209,20 +213,27 @@ def _recorded_by(concept: int, cells: Cells, concepts: Concepts) -> Diagnosis:
     return Diagnosis(icd10=code) if vocabulary == "ICD10" else diagnosis_of_cells(cells)
 
 
-def _branches(numbers: Mapping[Pair, int], rest: Mapping[Pair, int], by_text: Mapping[str, int]) -> Iterator[Branch]:
-    """Fewest columns that tell the tumour: the source alone where it suffices, then the concept, then both."""
-    by_source = _told_by(numbers, 1)
-    yield from _branch("source", by_source)
-    left = {pair: number for pair, number in numbers.items() if pair[1] not in by_source}
-    sources = tuple(sorted({source for _, source in left}))
-    only = sources if by_source else None
-    by_concept = _told_by(left, 0)
-    yield from _branch("concept", by_concept, sources=only)
-    yield from _branch("pair", {p: n for p, n in left.items() if p[0] not in by_concept and n != BY_TEXT})
+def _branches(numbers: Mapping[Pair, int], rest: Mapping[Pair, int], by_text: Mapping[str, int]) -> list[Branch]:
+    """Fewest ways to tell the tumour; of equal ones by the standard concept first, which OHDSI's indexes are for."""
+    found = min((list(_by_columns(numbers, first)) for first in (CONCEPT, SOURCE)), key=len)
     if by_text:
-        concepts = tuple(sorted({concept for concept, _ in rest}))
-        yield from _branch("text", by_text, concepts=concepts, sources=tuple(sorted({source for _, source in rest})))
-        yield from _branch("rest", rest)
+        concepts, sources = (tuple(sorted(set(side))) for side in zip(*rest, strict=True))
+        found.extend(_branch("text", by_text, concepts=concepts, sources=sources))
+        found.extend(_branch("rest", rest))
+    return found
+
+
+def _by_columns(numbers: Mapping[Pair, int], first: int) -> Iterator[Branch]:
+    """One column where it suffices, then the other among the rows that are left, then both."""
+    second = SOURCE if first == CONCEPT else CONCEPT
+    by_first = _told_by(numbers, first)
+    yield from _branch(COLUMNS[first], by_first)
+    left = {pair: number for pair, number in numbers.items() if pair[first] not in by_first}
+    others = tuple(sorted({pair[first] for pair in left})) if by_first else None
+    by_second = _told_by(left, second)
+    limits = {"concepts": others} if first == CONCEPT else {"sources": others}
+    yield from _branch(COLUMNS[second], by_second, **limits)
+    yield from _branch("pair", {pair: n for pair, n in left.items() if pair[second] not in by_second})
 
 
 def _told_by(numbers: Mapping[Pair, int], position: int) -> dict[int, int]:

@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from gateway.adapters.omop.engine import Session
 from gateway.adapters.omop.settings import OmopSettings
-from gateway.adapters.omop.sql import statement, text
+from gateway.adapters.omop.sql import BIG, SMALL, statement, text
 from gateway.errors import SourceUnavailable
 
 REQUIRED: Mapping[str, frozenset[str]] = {
@@ -38,6 +38,8 @@ OPTIONAL: Mapping[str, frozenset[str]] = {
     "concept_relationship": frozenset({"concept_id_1", "concept_id_2", "relationship_id", "invalid_reason"}),
     "concept_ancestor": frozenset({"ancestor_concept_id", "descendant_concept_id"}),
 }
+SMALL_TYPES = frozenset({"integer", "int", "smallint"})
+INTEGER_TYPES = SMALL_TYPES | {"bigint", "hugeint", "numeric"}
 VOCABULARY = frozenset({"concept", "concept_relationship", "concept_ancestor"})
 
 
@@ -53,6 +55,8 @@ class Layout:
         Only conditions of these types; empty = all.
     by_date
         Whether each start date of a diagnosis is a case of its own.
+    big_ids
+        Whether ids of persons, conditions or concepts have 64 bits.
     """
 
     schema: str | None
@@ -60,11 +64,22 @@ class Layout:
     tables: frozenset[str]
     condition_types: tuple[int, ...] = ()
     by_date: bool = False
+    big_ids: bool = False
 
     @property
     def version(self) -> str:
         """CDM version as far as it makes a difference here."""
         return "5.4" if "location" in self.tables else "5.3"
+
+    @property
+    def id_type(self) -> str:
+        """SQL type of ids: a parameter of another type may keep an engine from its index."""
+        return BIG if self.big_ids else SMALL
+
+    @property
+    def largest_id(self) -> int:
+        """Largest id that a column can hold."""
+        return (1 << 63) - 1 if self.big_ids else (1 << 31) - 1
 
     def table(self, name: str, alias: str) -> exp.Table:
         """A table in its schema under an alias."""
@@ -97,7 +112,7 @@ def read_layout(session: Session, dialect: str, settings: OmopSettings) -> Layou
     same = settings.vocabulary_schema == settings.schema
     vocabulary = clinical if same else _columns(session, dialect, settings.vocabulary_schema)
     for name, needed in REQUIRED.items():
-        missing = sorted(needed - (vocabulary if name in VOCABULARY else clinical).get(name, frozenset()))
+        missing = sorted(needed - (vocabulary if name in VOCABULARY else clinical).get(name, {}).keys())
         if missing:
             raise SourceUnavailable(
                 f"database {settings.name} is no OMOP CDM: {name}.{missing[0]} is missing",
@@ -106,7 +121,7 @@ def read_layout(session: Session, dialect: str, settings: OmopSettings) -> Layou
     optional = {
         name
         for name, needed in OPTIONAL.items()
-        if needed <= (vocabulary if name in VOCABULARY else clinical).get(name, frozenset())
+        if needed <= (vocabulary if name in VOCABULARY else clinical).get(name, {}).keys()
     }
     if settings.version == "5.3":
         optional.discard("location")
@@ -121,20 +136,22 @@ def read_layout(session: Session, dialect: str, settings: OmopSettings) -> Layou
         frozenset(REQUIRED) | optional,
         settings.condition_types,
         settings.case_rule == "occurrence",
+        any(kind not in SMALL_TYPES for kind in clinical["condition_occurrence"].values() if kind in INTEGER_TYPES),
     )
 
 
-def _columns(session: Session, dialect: str, schema: str | None) -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = {}
+def _columns(session: Session, dialect: str, schema: str | None) -> dict[str, dict[str, str]]:
+    """Types of the columns of each table."""
+    found: dict[str, dict[str, str]] = {}
     names = [*REQUIRED, *OPTIONAL]
     place = "CURRENT_SCHEMA()" if schema is None else "$schema"
     query = statement(
         f"""
-        SELECT LOWER(table_name), LOWER(column_name) FROM information_schema.columns
+        SELECT LOWER(table_name), LOWER(column_name), LOWER(data_type) FROM information_schema.columns
         WHERE table_schema = {place} AND LOWER(table_name) IN (SELECT UNNEST(CAST($names AS TEXT[])))
         """
     )
     parameters: dict[str, object] = {"names": names} if schema is None else {"names": names, "schema": schema}
-    for table, column in session.fetch(text(query, dialect), parameters):
-        found.setdefault(table, set()).add(column)
-    return {table: frozenset(columns) for table, columns in found.items()}
+    for table, column, kind in session.fetch(text(query, dialect), parameters):
+        found.setdefault(table, {})[column] = kind
+    return found

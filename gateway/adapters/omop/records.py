@@ -29,7 +29,7 @@ class Records:
         """Numbers of the database for ids of records; ids that were not made here have none."""
         names = self.patients if of == "patient" else self.cases
         found = {names.number_of(each) for each in ids}
-        return sorted(number for number in found if number is not None)
+        return sorted(each for each in found if each is not None and each <= self.state.layout.largest_id)
 
     def case(self, row: Row) -> Case:
         """Case of a row with the columns of RECORD and those of the country."""

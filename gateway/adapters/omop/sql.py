@@ -7,13 +7,15 @@ zipped arrays instead.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
 
 LOCKSTEP_UNNEST = frozenset({"duckdb", "postgres"})
-BIG = "BIGINT"
-TEXT = "TEXT"
+ARRAY_TESTS = frozenset({"postgres"})
+"""Engines that know how many rows `= ANY(array)` gives and use an index for it; others do better with a subquery."""
+SMALL, BIG, TEXT = "INT", "BIGINT", "TEXT"
 
 
 def statement(sql: str) -> exp.Expression:
@@ -30,6 +32,20 @@ def text(tree: exp.Expression, dialect: str) -> str:
     """Text of a tree in a dialect; the remainder as a function, because `%` marks parameters in psycopg."""
     rendered: str = tree.transform(_remainder).sql(dialect=dialect)
     return rendered
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Text of a statement and the names of its parameters."""
+
+    text: str
+    parameters: frozenset[str]
+
+
+def render(tree: exp.Expression, dialect: str) -> Statement:
+    """A tree in a dialect, with the parameters that it names."""
+    found = (node.name for node in tree.find_all(exp.Placeholder, exp.Parameter))
+    return Statement(text(tree, dialect), frozenset(found))
 
 
 def _remainder(node: exp.Expression) -> exp.Expression:
@@ -56,6 +72,9 @@ def relation(columns: Sequence[tuple[str, str, str]], dialect: str) -> exp.Selec
 
 def listed(column: str, parameter: str, kind: str, dialect: str) -> exp.Expression:
     """Whether a column has one of the values of an array parameter."""
+    if dialect in ARRAY_TESTS:
+        array = exp.Paren(this=condition(f"CAST(${parameter} AS {kind}[])"))
+        return exp.EQ(this=condition(column), expression=exp.Any(this=array))
     return exp.In(this=condition(column), query=exp.Subquery(this=relation([("id", parameter, kind)], dialect)))
 
 

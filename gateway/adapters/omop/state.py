@@ -19,7 +19,7 @@ from gateway.adapters.omop.layout import Layout, read_layout
 from gateway.adapters.omop.settings import OmopSettings
 from gateway.adapters.omop.shape import Coded, Constant, Shape
 from gateway.adapters.omop.sql import statement, text
-from gateway.adapters.omop.statements import newest_text
+from gateway.adapters.omop.statements import newest_statement
 from gateway.adapters.omop.vocabulary import Vocabulary, names
 from gateway.model.query import OneOf
 from gateway.model.values import Absent, Truth
@@ -112,7 +112,7 @@ class State:
 
 def newest(session: Session, dialect: str, layout: Layout) -> object:
     """Largest row id of the conditions; it grows when rows are added."""
-    return session.fetch(newest_text(layout, dialect), {})[0][0]
+    return session.fetch(newest_statement(layout, dialect).text, {})[0][0]
 
 
 def read_state(

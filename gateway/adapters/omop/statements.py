@@ -16,7 +16,18 @@ from sqlglot import exp
 from gateway.adapters.omop import expressions
 from gateway.adapters.omop.layout import Layout
 from gateway.adapters.omop.shape import AnyOf, Coded, Constant, Every, Negated, Outcome, Range, Shape
-from gateway.adapters.omop.sql import BIG, TEXT, all_of, any_of, condition, listed, relation, text
+from gateway.adapters.omop.sql import (
+    ARRAY_TESTS,
+    SMALL,
+    TEXT,
+    Statement,
+    all_of,
+    any_of,
+    condition,
+    listed,
+    relation,
+    render,
+)
 from gateway.model.values import Truth
 
 TEXTS_KEPT = 1024
@@ -25,14 +36,15 @@ BY_TUMOUR = ("iccc_main", "iccc_group", "behaviour")
 """Dimensions that the kind of tumour tells: column `by{i}` of the relation of tumours, a position of label sets."""
 SPANNING_TUMOUR = ("iccc_main", "iccc_group")
 
-TELLS = {
-    "source": "o.condition_source_concept_id = d.id",
-    "concept": "o.condition_concept_id = d.id",
-    "text": "o.condition_source_value = d.id",
-    "pair": "COALESCE(o.condition_concept_id, 0) = d.id AND COALESCE(o.condition_source_concept_id, 0) = d.id2",
+SINGLE_KEYS = {
+    "source": "o.condition_source_concept_id",
+    "concept": "o.condition_concept_id",
+    "text": "o.condition_source_value",
 }
-TELLS["rest"] = TELLS["pair"]
-KEYS = {"pair": ("id", "id2"), "rest": ("id", "id2")}
+"""Column of a branch that one column tells."""
+CONCEPT = "COALESCE(o.condition_concept_id, 0)"
+SOURCE = "COALESCE(o.condition_source_concept_id, 0)"
+FIRST_ROW = ("MIN(o.condition_start_date) AS incidence", "MIN(o.condition_occurrence_id) AS row_id")
 
 ORDER = {"case": "c.row_id", "patient": "c.person_id"}
 """What numbers the records of a page, and orders them."""
@@ -40,7 +52,7 @@ ORDER = {"case": "c.row_id", "patient": "c.person_id"}
 RECORD = {
     "row_id": "c.row_id",
     "person_id": "c.person_id",
-    "tumour": "c.tumour",
+    "tumour": "tumour",
     "incidence": "CAST(c.incidence AS DATE)",
     "sex": "p.gender_concept_id",
     "birth_year": "p.year_of_birth",
@@ -76,6 +88,9 @@ class Cases:
         Ways to tell the tumour of a row.
     columns
         Integer columns of the relation of tumours beside its key and number.
+    keyed
+        Whether each kind of tumour has one key in one column only: then that column groups the rows by itself, and
+        the relation of tumours is joined to the cases rather than to the rows, if it is needed at all.
     births_complete
         Whether every birth is known to the day (else partial ones are intervals).
     country
@@ -87,6 +102,7 @@ class Cases:
     layout: Layout
     branches: tuple[BranchShape, ...]
     columns: tuple[str, ...] = ()
+    keyed: bool = False
     births_complete: bool = True
     country: tuple[str, ...] = ()
     of: str = "all"
@@ -119,8 +135,8 @@ class PageShape:
 
 
 @lru_cache(maxsize=TEXTS_KEPT)
-def count_text(shape: CountShape, dialect: str) -> str:
-    """Text of a count: columns of each dimension, then certain, then possible.
+def count_statement(shape: CountShape, dialect: str) -> Statement:
+    """Statement of a count: columns of each dimension, then certain, then possible.
 
     Tumours: an interval has two columns, its low and its high end, and each case is in one row. Patients: one column
     for each dimension, and a case is in every row where it may stand; it is certain only where it stands alone.
@@ -139,13 +155,13 @@ def count_text(shape: CountShape, dialect: str) -> str:
     query = exp.select(*map(exp.alias_, [*columns, *counts], [*names, "certain", "possible"]))
     conditions = [possible]
     if shape.only:
-        conditions.append(listed(ORDER[shape.only], "only", BIG, dialect))
+        conditions.append(listed(ORDER[shape.only], "only", shape.cases.layout.id_type, dialect))
     return builder.finish(query, conditions, group_by=len(columns))
 
 
 @lru_cache(maxsize=TEXTS_KEPT)
-def page_text(shape: PageShape, dialect: str) -> str:
-    """Text of a page: rows of RECORD, or of person ids alone."""
+def page_statement(shape: PageShape, dialect: str) -> Statement:
+    """Statement of a page: rows of RECORD, or of person ids alone."""
     builder = _Builder(shape.cases, dialect)
     certain, _ = builder.truth(shape.where)
     persons, order = shape.of == "patient", ORDER[shape.of]
@@ -153,17 +169,17 @@ def page_text(shape: PageShape, dialect: str) -> str:
     if shape.after:
         conditions.append(condition(f"{order} > $after"))
     if shape.only:
-        conditions.append(listed(order, "only", BIG, dialect))
+        conditions.append(listed(order, "only", shape.cases.layout.id_type, dialect))
     query = exp.select(condition(order)).distinct() if persons else exp.select(*builder.record())
     query = query.order_by(condition(order))
     return builder.finish(query.limit(condition("$most")) if shape.limited else query, conditions)
 
 
 @lru_cache(maxsize=TEXTS_KEPT)
-def newest_text(layout: Layout, dialect: str) -> str:
-    """Text of the statement that tells whether rows were added."""
+def newest_statement(layout: Layout, dialect: str) -> Statement:
+    """Statement that tells whether rows were added."""
     query = exp.select(condition("MAX(o.condition_occurrence_id)"))
-    return text(query.from_(layout.table("condition_occurrence", "o")), dialect)
+    return render(query.from_(layout.table("condition_occurrence", "o")), dialect)
 
 
 class _Builder:
@@ -173,6 +189,7 @@ class _Builder:
         self._cases = cases
         self._dialect = dialect
         self._needs: set[str] = set()
+        self._ids = cases.layout.id_type
         self._labels: list[exp.Subquery] = []
         self._labelled: list[exp.Expression] = []
         self.alone: list[exp.Expression] = []
@@ -183,7 +200,8 @@ class _Builder:
             case Constant(truth):
                 return exp.Boolean(this=truth is Truth.YES), exp.Boolean(this=truth is not Truth.NO)
             case Outcome(number):
-                return condition(f"c.leaf{number} = 2"), condition(f"c.leaf{number} >= 1")
+                leaf = self._of_tumour(f"leaf{number}")
+                return condition(f"{leaf} = 2"), condition(f"{leaf} >= 1")
             case Every(items):
                 certain, possible = zip(*map(self.truth, items), strict=True)
                 return all_of(certain), all_of(possible)
@@ -212,7 +230,7 @@ class _Builder:
                 self._needs.add("person")
                 return [expressions.age_band(latest, complete) for latest in ends]
         if dimension in BY_TUMOUR:
-            return [condition(f"c.by{number}")]
+            return [condition(self._of_tumour(f"by{number}"))]
         return self._coded_columns(dimension)
 
     def spread(self, number: int, dimension: str) -> list[exp.Expression]:
@@ -221,7 +239,7 @@ class _Builder:
         name = f"e{number}"
         if dimension in SPANNING_TUMOUR:
             parts = ("set", "label", "alone")
-            self._join_labels(name, relation([(part, f"{name}_{part}", BIG) for part in parts], self._dialect))
+            self._join_labels(name, relation([(part, f"{name}_{part}", SMALL) for part in parts], self._dialect))
             self._labelled.append(exp.EQ(this=condition(f"{name}.set"), expression=columns[0]))
             self.alone.append(condition(f"{name}.alone = 1"))
             return [condition(f"{name}.label")]
@@ -241,14 +259,16 @@ class _Builder:
         absent = [alias for table, alias in (("death", "x."), ("observation_period", "s.")) if table not in tables]
         columns = [
             exp.alias_(condition("NULL" if any(alias in column for alias in absent) else column), name)
-            for name, column in RECORD.items()
+            for name, column in {**RECORD, "tumour": self._of_tumour("tumour")}.items()
         ]
         country = self._coded_columns("country") if self._cases.country else []
         return [*columns, *(exp.alias_(column, f"country{i}") for i, column in enumerate(country))]
 
-    def finish(self, query: exp.Select, conditions: Sequence[exp.Expression], group_by: int = 0) -> str:
-        """Text of a query over the cases and the tables that its expressions need."""
-        query = query.from_(_as(self._case_rows(), "c"))
+    def finish(self, query: exp.Select, conditions: Sequence[exp.Expression], group_by: int = 0) -> Statement:
+        """Statement of a query over the cases and the tables that its expressions need."""
+        query = query.from_(_as(self._keyed_rows() if self._cases.keyed else self._case_rows(), "c"))
+        if "tumour" in self._needs:
+            query = query.join(self._tumours(0, self._cases.branches[0]), on=condition("d.id = c.tumour_key"))
         for table, on in self._tables():
             query = query.join(table, on=on, join_type="left")
         for labels in self._labels:
@@ -258,51 +278,80 @@ class _Builder:
             query = query.where(all_of(needed))
         if group_by:
             query = query.group_by(*(exp.Literal.number(i + 1) for i in range(group_by)))
-        return text(query, self._dialect)
+        return render(query, self._dialect)
 
     def _join_labels(self, name: str, rows: exp.Expression) -> None:
         self._labels.append(_as(rows, name))
 
-    def _case_rows(self) -> exp.Expression:
+    def _of_tumour(self, column: str) -> str:
+        """A column of the relation of tumours."""
+        if not self._cases.keyed:
+            return f"c.{column}"
+        self._needs.add("tumour")
+        return f"d.{column}"
+
+    def _keyed_rows(self) -> exp.Select:
+        """One row for each case: person, key of the tumour, first date, smallest row id."""
+        branch = self._cases.branches[0]
+        key = SINGLE_KEYS[branch.column]
+        columns = ["o.person_id", f"{key} AS tumour_key", *FIRST_ROW]
+        keys = ["o.person_id", key, *(["o.condition_start_date"] if self._cases.layout.by_date else [])]
+        told = listed(key, "b0_id", self._key_type(branch), self._dialect)
+        query = exp.select(*map(condition, columns)).from_(self._cases.layout.table("condition_occurrence", "o"))
+        query = query.where(all_of([told, *self._row_conditions(0, branch)]))
+        return query.group_by(*map(condition, keys))
+
+    def _case_rows(self) -> exp.Select:
         """One row for each case: person, tumour, first date, smallest row id, and the columns of the tumour."""
         rows: exp.Expression = self._condition_rows(0, self._cases.branches[0])
         for i, branch in enumerate(self._cases.branches[1:], 1):
             rows = exp.union(rows, self._condition_rows(i, branch), distinct=False)
-        keys = ["r.person_id", "r.tumour", *(["r.day"] if self._cases.layout.by_date else [])]
-        columns = ["r.person_id", "r.tumour", "MIN(r.day) AS incidence", "MIN(r.row_id) AS row_id"]
-        columns += [f"MIN(r.{name}) AS {name}" for name in self._cases.columns]
-        return exp.select(*map(condition, columns)).from_(_as(rows, "r")).group_by(*map(condition, keys))
+        keys = ["o.person_id", "o.tumour", *(["o.condition_start_date"] if self._cases.layout.by_date else [])]
+        columns = ["o.person_id", "o.tumour", *FIRST_ROW, *(f"MIN(o.{name}) AS {name}" for name in self._cases.columns)]
+        return exp.select(*map(condition, columns)).from_(_as(rows, "o")).group_by(*map(condition, keys))
 
     def _condition_rows(self, number: int, branch: BranchShape) -> exp.Select:
-        layout, dialect = self._cases.layout, self._dialect
-        kind = TEXT if branch.column == "text" else BIG
-        typed = [(key, kind) for key in KEYS.get(branch.column, ("id",))]
-        typed += [(name, BIG) for name in ("tumour", *self._cases.columns)]
-        known = relation([(name, f"b{number}_{name}", each) for name, each in typed], dialect)
-        columns = ["o.person_id", "d.tumour", "o.condition_start_date AS day", "o.condition_occurrence_id AS row_id"]
+        key = SINGLE_KEYS.get(branch.column)
+        on = f"{key} = d.id" if key else f"{CONCEPT} = d.id AND {SOURCE} = d.id2"
+        columns = ["o.person_id", "d.tumour", "o.condition_start_date", "o.condition_occurrence_id"]
         columns += [f"d.{name}" for name in self._cases.columns]
-        query = exp.select(*map(condition, columns)).from_(layout.table("condition_occurrence", "o"))
-        query = query.join(_as(known, "d"), on=condition(TELLS[branch.column]))
-        conditions = list(self._row_conditions(number, branch))
+        query = exp.select(*map(condition, columns)).from_(self._cases.layout.table("condition_occurrence", "o"))
+        query = query.join(self._tumours(number, branch), on=condition(on))
+        conditions = self._row_conditions(number, branch)
+        if key and self._dialect in ARRAY_TESTS:
+            conditions.append(listed(key, f"b{number}_id", self._key_type(branch), self._dialect))
         return query.where(all_of(conditions)) if conditions else query
+
+    def _tumours(self, number: int, branch: BranchShape) -> exp.Subquery:
+        """Relation of a branch: key, tumour and the columns of the tumour. Grouped, so that planners see it is unique."""
+        keys = ("id",) if branch.column in SINGLE_KEYS else ("id", "id2")
+        values = ("tumour", *self._cases.columns)
+        typed = [(name, self._key_type(branch)) for name in keys] + [(name, SMALL) for name in values]
+        rows = relation([(name, f"b{number}_{name}", kind) for name, kind in typed], self._dialect)
+        columns = [*(f"u.{name}" for name in keys), *(f"MIN(u.{name}) AS {name}" for name in values)]
+        unique = exp.select(*map(condition, columns)).from_(_as(rows, "u"))
+        return _as(unique.group_by(*(condition(f"u.{name}") for name in keys)), "d")
+
+    def _key_type(self, branch: BranchShape) -> str:
+        return TEXT if branch.column == "text" else self._ids
 
     def _row_conditions(self, number: int, branch: BranchShape) -> list[exp.Expression]:
         dialect, types = self._dialect, self._cases.layout.condition_types
         found = []
         if branch.concepts:
-            found.append(listed("COALESCE(o.condition_concept_id, 0)", f"b{number}_concepts", BIG, dialect))
+            found.append(listed(CONCEPT, f"b{number}_concepts", self._ids, dialect))
         if branch.sources:
-            found.append(listed("COALESCE(o.condition_source_concept_id, 0)", f"b{number}_sources", BIG, dialect))
+            found.append(listed(SOURCE, f"b{number}_sources", self._ids, dialect))
         if branch.column == "rest":
             told = listed("o.condition_source_value", f"b{number}_texts", TEXT, dialect)
             found.append(exp.func("COALESCE", exp.not_(told), exp.true()))
         if types:
             found.append(condition(f"o.condition_type_concept_id IN ({', '.join(map(str, types))})"))
         if self._cases.of == "persons":
-            found.append(listed("o.person_id", "persons", BIG, dialect))
+            found.append(listed("o.person_id", "persons", self._ids, dialect))
         if self._cases.of == "rows":
             rows = exp.select(condition("q.person_id")).from_(self._cases.layout.table("condition_occurrence", "q"))
-            rows = rows.where(listed("q.condition_occurrence_id", "only", BIG, dialect))
+            rows = rows.where(listed("q.condition_occurrence_id", "only", self._ids, dialect))
             found.append(exp.In(this=condition("o.person_id"), query=exp.Subquery(this=rows)))
         return found
 
