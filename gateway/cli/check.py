@@ -39,7 +39,7 @@ def _faults(path: Path, settings: Settings) -> Iterator[str]:
     from gateway.settings import resolve_name_or_path, source_configs
     from gateway.sources.base import FileKind
     from gateway.sources.discover import find_kind
-    from gateway.sources.profile import load_profile
+    from gateway.sources.loading import profile_of
 
     base = path.resolve().parent
     configs = source_configs(settings, path)
@@ -47,7 +47,7 @@ def _faults(path: Path, settings: Settings) -> Iterator[str]:
         try:
             kind = find_kind(config)
             if isinstance(kind, FileKind):
-                load_profile(config.profile or kind.default_profile or "")
+                profile_of(config, kind)
         except IccdError as error:
             yield str(error)
         try:

@@ -17,6 +17,7 @@ from typing import Protocol, runtime_checkable
 from gateway.model.answer import SourceAnswer
 from gateway.model.capability import Capabilities, Coverage
 from gateway.model.query import CaseQuery, Term
+from gateway.sources.profile import Profile
 from gateway.sources.reading import Reader
 from terminology import BoxSet, Terminology
 
@@ -134,12 +135,19 @@ class LiveKind:
 
 @dataclass(frozen=True, slots=True)
 class FileKind:
-    """A kind of source that reads files; everything after reading is shared."""
+    """A kind of source that reads files; everything after reading is shared.
+
+    Attributes
+    ----------
+    check
+        Checks the kind's own section of a profile (`[format]`) without opening a file; raises BadSettings.
+    """
 
     name: str
     read: Reader
     default_profile: str | None = None
     options: frozenset[str] = frozenset()
+    check: Callable[[Profile], object] | None = None
 
 
 Kind = LiveKind | FileKind

@@ -24,4 +24,4 @@ def read(path: Path, profile: Profile, sink: Sink) -> None:
     )
 
 
-KIND = FileKind("tabular", read)
+KIND = FileKind("tabular", read, check=layout_of)

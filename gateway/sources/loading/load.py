@@ -90,7 +90,7 @@ def load_source(
     SourceUnavailable
         The disk is full.
     """
-    profile = _profile(config, kind)
+    profile = profile_of(config, kind)
     created = dt.datetime.now(dt.UTC)
     store = SnapshotStore(config.data, config.id)
     load = _Load(config, context, kind, profile, f"{created:%Y%m%dT%H%M%S}.{created.microsecond:06}", progress)
@@ -104,7 +104,14 @@ def load_source(
     return report
 
 
-def _profile(config: SourceConfig, kind: FileKind) -> Profile:
+def profile_of(config: SourceConfig, kind: FileKind) -> Profile:
+    """The profile by which the files of a source are read, checked by its kind too; opens no file.
+
+    Raises
+    ------
+    BadSettings
+        No profile is named, or it is wrong or for another kind.
+    """
     name = config.profile or kind.default_profile
     if name is None:
         raise BadSettings(
@@ -115,6 +122,8 @@ def _profile(config: SourceConfig, kind: FileKind) -> Profile:
         raise BadSettings(
             f"profile {profile.name!r} is for kind {profile.kind!r}", where=config.where, expected=f"kind {kind.name!r}"
         )
+    if kind.check is not None:
+        kind.check(profile)
     country = config.coverage.country
     if country is None or "country" in profile.fields.keys() | profile.constants.keys():
         return profile
