@@ -97,8 +97,8 @@ def read_root(path: Path) -> Root:
                     where=path.name,
                     expected="an XML document",
                 )
-            target.line += piece.count(b"\n")
             parser.feed(piece)
+            target.line += piece.count(b"\n")
         if seen == 0:
             raise BadFile("the file is empty", where=path.name, expected="an XML document")
         if target.root is None:
@@ -199,7 +199,7 @@ class _Prolog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.line = 0
+        self.line = 1
         self.root: Root | None = None
 
     def doctype(self, _name: str, _public: str | None, _system: str | None) -> None:

@@ -325,7 +325,7 @@ class _Reading:
             if slot < 0:
                 continue
             text = item.text
-            if text is None:
+            if not text:
                 continue
             if len(text) > lengths[slot]:
                 record.tell(self.layout.wanted[slot], TOO_LONG.format(lengths[slot]))
