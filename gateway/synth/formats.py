@@ -13,6 +13,7 @@ from gateway.synth.renderers import seer_style as seer
 from gateway.synth.truth import Progress
 
 Render = Callable[[Path, Path, Progress], list[Path]]
+"""Truth table and target (a path without suffix) -> the files that were written, the one to load first."""
 
 
 @dataclass(frozen=True, slots=True)

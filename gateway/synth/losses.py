@@ -58,7 +58,6 @@ _HISTOLOGY_IS_ONE_CODE = Loss(
     "morphology and behaviour are one code: if the behaviour is unknown, both are",
 )
 _RKI = (
-    _month("birth"),
     _month("incidence"),
     _month("last_contact"),
     _NO_SEQUENCE,
@@ -90,8 +89,8 @@ LOSSES: dict[str, tuple[Loss, ...]] = {
     ),
     "naaccr_xml_23": (_NAACCR_BASIS, _NO_PAEDIATRIC_STAGE),
     "naaccr_xml_18": (_NAACCR_BASIS, _NO_PAEDIATRIC_STAGE),
-    "obds_rki_xml": (*_RKI, _AGE_FROM_DATES),
-    "obds_rki_csv": (*_RKI, Loss("birth_precision", quoted("unknown"), "the age takes the place of the date of birth")),
+    "obds_rki_xml": (_month("birth"), *_RKI, _AGE_FROM_DATES),
+    "obds_rki_csv": (Loss("birth_precision", quoted("unknown"), "the age takes the place of the date of birth"), *_RKI),
     "encr": (
         _month("birth"),
         _month("incidence"),

@@ -7,7 +7,7 @@ stays flat at any number of cases; ranges are of whole blocks, so a patient neve
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -18,9 +18,6 @@ from gateway.synth.truth import Progress
 
 RANGE_CASES = 1 << 13
 _GZIP_LEVEL = 1
-
-Render = Callable[[Path, Path, Progress], list[Path]]
-"""Truth table and target (a path without suffix) -> the files that were written, the one to load first."""
 
 RENDERED_ROWS = "(SELECT t.*, copy FROM truth t, unnest(if(t.dirt = 'duplicate', [1, 2], [1])) AS c(copy))"
 """The truth with a second row for each record that is there twice."""
@@ -61,12 +58,11 @@ def write_rendered(
     *,
     head: str = "",
     tail: str = "",
-    relation: str = "truth",
 ) -> None:
     """Write `head`, the text of every case in order, and `tail` to a file, compressed if its name ends in .gz."""
     with _output(target) as output:
         output.write(head.encode())
-        for text, count in _texts(connection, text_of_case, relation):
+        for text, count in _texts(connection, text_of_case):
             output.write(text.encode())
             progress(count)
         output.write(tail.encode())
@@ -88,11 +84,11 @@ def write_delimited(
     )
 
 
-def _texts(connection: duckdb.DuckDBPyConnection, text_of_case: str, relation: str) -> Iterator[tuple[str, int]]:
+def _texts(connection: duckdb.DuckDBPyConnection, text_of_case: str) -> Iterator[tuple[str, int]]:
     cases = cases_of(connection)
     for first in range(0, cases, RANGE_CASES):
         rows = connection.execute(
-            f'SELECT {text_of_case} FROM (FROM {relation} WHERE "case" BETWEEN ? AND ?) ORDER BY "case"',
+            f'SELECT {text_of_case} FROM (FROM truth WHERE "case" BETWEEN ? AND ?) ORDER BY "case"',
             [first, first + RANGE_CASES - 1],
         ).fetchall()
         yield "".join(row[0] for row in rows if row[0] is not None), min(RANGE_CASES, cases - first)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from gateway.access.requester import ANONYMOUS
+from gateway.doors.statistics.parse import parse_text
+from gateway.federation.opening import open_context, open_gateway
 from gateway.settings import load_settings, source_configs
+from gateway.sources.base import FileKind
+from gateway.sources.discover import find_kind
+from gateway.sources.loading import load_source
 from gateway.synth import demo
 from gateway.synth.formats import FORMATS
 
@@ -48,3 +55,45 @@ def test_what_is_told_of_a_registry_is_in_its_truth(made: tuple[Path, dict[str, 
             dirt = registry.dirt
             assert counted == (registry.cases, name, True, 1, dirt["invalid-code"], dirt["duplicate"])
             assert 0 < dirt["invalid-code"] < dirt["duplicate"]
+
+
+QUESTIONS = {
+    "diagnosis=ICCC3:IV(a)&age=0..14&year=2010..2019": "iccc_2017 = 'IV(a)' AND age_years < 15 AND year BETWEEN 2010 AND 2019",
+    "diagnosis=ICDO3:9470/3-C71.6&sex=female": "morphology = 9470 AND behaviour = 3 AND topography = 'C71.6' AND sex = 'female'",
+    "diagnosis=ICCC3:I&vital_status=dead&year=2005..2009": "iccc_2017 LIKE 'I(%' AND vital_status = 'dead' AND year < 2010",
+}
+
+
+def test_the_registries_load_and_answer_with_the_numbers_of_their_truth(
+    made: tuple[Path, dict[str, demo.Made]],
+) -> None:
+    folder, registries = made
+    path = folder / "iccd.toml"
+    settings = load_settings(path)
+    for config in source_configs(settings, path).values():
+        kind = find_kind(config)
+        if isinstance(kind, FileKind):
+            report = load_source(config, open_context(settings, path), kind)
+            dirt = registries[config.id].dirt
+            assert report.quarantined == dirt["invalid-code"] + dirt["duplicate"]
+            assert report.accepted == registries[config.id].cases - dirt["invalid-code"]
+    gateway = open_gateway(path)
+    try:
+        for question, condition in QUESTIONS.items():
+            answer = asyncio.run(gateway.ask(parse_text(question + "&by=source"), ANONYMOUS))
+            found = {labels[0]: count for labels, count in answer.cells}
+            assert found.keys() == registries.keys()
+            for name, registry in registries.items():
+                expected = _counted(registry.truth, condition)
+                low, high = found[name].low, found[name].high
+                assert high is not None
+                assert low <= expected <= high <= low + 0.06 * expected + 6
+    finally:
+        gateway.close()
+
+
+def _counted(truth: Path, condition: str) -> int:
+    with duckdb.connect() as connection:
+        sql = f"SELECT count(*) FROM read_parquet(?) WHERE dirt <> 'invalid-code' AND {condition}"
+        (row,) = connection.execute(sql, [str(truth)]).fetchall()
+    return int(row[0])
