@@ -11,7 +11,7 @@ from gateway.errors import IccdError, SourceFailure, Unsupported
 from gateway.federation.breaker import Breaker
 from gateway.model.answer import SourceAnswer, SourceOutcome, Status
 from gateway.model.capability import Capabilities
-from gateway.planner.plan import Plan, Refusal, SourceQuery
+from gateway.planner.plan import Plan, Refusal, SourceQuery, is_asked
 from gateway.sources.base import Deadline, Source
 
 log = logging.getLogger(__name__)
@@ -28,32 +28,34 @@ async def fan_out(
 
     Cancelling this coroutine cancels every question that is under way.
     """
-    outcomes = await asyncio.gather(
-        *(
-            _outcome(name, step, sources[name], capabilities[name], breakers[name], deadline)
-            for name, step in sorted(plan.items())
-        )
-    )
-    return tuple(outcomes)
+    asked = {name: step for name, step in plan.items() if is_asked(step)}
+    questions = [
+        _outcome(name, step, sources[name], capabilities[name], breakers[name], deadline)
+        for name, step in asked.items()
+    ]
+    found = [await questions[0]] if len(questions) == 1 else await asyncio.gather(*questions)
+    others = [_unasked(name, step, capabilities[name]) for name, step in plan.items() if name not in asked]
+    return tuple(sorted([*found, *others], key=lambda outcome: outcome.id))
+
+
+def _unasked(name: str, step: SourceQuery | Refusal, ability: Capabilities) -> SourceOutcome:
+    """Outcome of a source that is not called: refused, or excluded by the question, which is an exact zero."""
+    if isinstance(step, Refusal):
+        return SourceOutcome(name, step.status, step.reason, None, step.translation, 0, ability.coverage)
+    answer = SourceAnswer(snapshot=ability.snapshot)
+    return SourceOutcome(name, Status.OK, "excluded by the question", answer, step.translation, 0, ability.coverage)
 
 
 async def _outcome(
-    name: str, step: SourceQuery | Refusal, source: Source, ability: Capabilities, breaker: Breaker, deadline: Deadline
+    name: str, step: SourceQuery, source: Source, ability: Capabilities, breaker: Breaker, deadline: Deadline
 ) -> SourceOutcome:
-    coverage = ability.coverage
-    if isinstance(step, Refusal):
-        return SourceOutcome(name, step.status, step.reason, None, step.translation, 0, coverage)
-    if step.empty:
-        reason = "excluded by the question"
-        answer = SourceAnswer(snapshot=ability.snapshot)
-        return SourceOutcome(name, Status.OK, reason, answer, step.translation, 0, coverage)
     if not breaker.allows():
         reason = f"not asked: failed repeatedly, next try in {breaker.seconds_left} s"
-        return SourceOutcome(name, Status.ERROR, reason, None, step.translation, 0, coverage)
+        return SourceOutcome(name, Status.ERROR, reason, None, step.translation, 0, ability.coverage)
     started = time.monotonic()
     status, reasons, found = await _ask(name, step, source, breaker, deadline)
     elapsed = round((time.monotonic() - started) * 1000)
-    return SourceOutcome(name, status, "; ".join(reasons) or None, found, step.translation, elapsed, coverage)
+    return SourceOutcome(name, status, "; ".join(reasons) or None, found, step.translation, elapsed, ability.coverage)
 
 
 async def _ask(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 from gateway.errors import TooCostly
 from gateway.model.answer import Status, Translation
@@ -60,7 +61,7 @@ class Refusal:
 Plan = Mapping[str, SourceQuery | Refusal]
 
 
-def is_asked(step: SourceQuery | Refusal) -> bool:
+def is_asked(step: SourceQuery | Refusal) -> TypeGuard[SourceQuery]:
     """Whether a source is called for its part of a plan."""
     return isinstance(step, SourceQuery) and not step.empty
 
