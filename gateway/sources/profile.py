@@ -51,6 +51,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
+from typing import TypeGuard
 
 from gateway.errors import BadSettings
 from gateway.model.fields import FIELDS
@@ -331,10 +332,12 @@ class _Check:
             check: Callable[[tuple[str, ...], object], None] = getattr(self, f"_is_{keys[key]}")
             check((*path, key), value)
 
-    def _expect(self, path: Sequence[str], ok: bool, expected: str) -> bool:
+    def _wrong(self, path: Sequence[str], expected: str) -> None:
+        self._fault(path, "wrong value", expected)
+
+    def _expect(self, path: Sequence[str], ok: bool, expected: str) -> None:
         if not ok:
-            self._fault(path, "wrong value", expected)
-        return ok
+            self._wrong(path, expected)
 
     def _is_text(self, path: tuple[str, ...], value: object) -> None:
         self._expect(path, isinstance(value, str) and bool(value.strip()), "a text that is not blank")
@@ -360,7 +363,7 @@ class _Check:
         self._expect(path, one or (_is_text_list(value) and bool(value)), "a column name or a list of names")
 
     def _is_column_list(self, path: tuple[str, ...], value: object) -> None:
-        self._expect(path, isinstance(value, list) and _is_text_list(value) and bool(value), "a list of column names")
+        self._expect(path, _is_text_list(value) and bool(value), "a list of column names")
 
     def _is_pattern(self, path: tuple[str, ...], value: object) -> None:
         try:
@@ -370,9 +373,10 @@ class _Check:
         self._expect(path, ok, "a regular expression with one group, e.g. '([0-9]+) years'")
 
     def _is_values(self, path: tuple[str, ...], value: object) -> None:
-        if not self._expect(path, _is_text_map(value), 'a table from texts to codes in quotes, e.g. { 1 = "male" }'):
+        if not _is_text_map(value):
+            self._wrong(path, 'a table from texts to codes in quotes, e.g. { 1 = "male" }')
             return
-        for text, code in value.items():  # type: ignore[attr-defined]  # checked above
+        for text, code in value.items():
             self._code((*path, text), _field_of(path), code)
 
     def _code(self, path: tuple[str, ...], name: str | None, code: str) -> None:
@@ -393,23 +397,23 @@ class _Check:
     def _each_table(
         self, path: tuple[str, ...], value: object, keys: Mapping[str, str], required: Sequence[str]
     ) -> None:
-        tables = isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
-        if self._expect(path, tables, "a list of tables"):
-            for item in value:  # type: ignore[attr-defined]  # checked above
-                self._table(path, item, keys, required)
+        if not (isinstance(value, list) and value and all(isinstance(item, dict) for item in value)):
+            self._wrong(path, "a list of tables")
+            return
+        for item in value:
+            self._table(path, item, keys, required)
 
     def _is_formats(self, path: tuple[str, ...], value: object) -> None:
-        if not self._expect(
-            path, isinstance(value, list) and _is_text_list(value) and bool(value), "a list of formats"
-        ):
+        if not (_is_text_list(value) and value):
+            self._wrong(path, "a list of formats")
             return
-        for text in value:  # type: ignore[attr-defined]  # checked above
+        for text in value:
             parts = text.removeprefix("auto:").split("|") if text.startswith("auto:") else [text]
             ok = all(p in DATE_FORMATS for p in parts) and (len(parts) == 2 or not text.startswith("auto:"))
             self._expect(path, ok, f"formats of {', '.join(DATE_FORMATS)} or 'auto:ONE|OTHER', not {text!r}")
 
     def _is_precisions(self, path: tuple[str, ...], value: object) -> None:
-        ok = _is_text_map(value) and all(v in PRECISIONS for v in value.values())  # type: ignore[attr-defined]
+        ok = _is_text_map(value) and all(v in PRECISIONS for v in value.values())
         self._expect(path, ok, f"a table from texts to {', '.join(PRECISIONS)}")
 
     def _is_iccc_edition(self, path: tuple[str, ...], value: object) -> None:
@@ -429,17 +433,19 @@ class _Check:
         self._parts(path, value, self._part_value)
 
     def _part_value(self, path: tuple[str, ...], value: object) -> None:
-        if not self._expect(path, _is_text_map(value), "a table from texts to codes in quotes"):
+        if not _is_text_map(value):
+            self._wrong(path, "a table from texts to codes in quotes")
             return
         allowed = {"behaviour": ("0", "1", "2", "3", "6", "9"), "edition": ICDO_EDITIONS}.get(path[-1])
-        for text, code in value.items():  # type: ignore[attr-defined]  # checked above
+        for text, code in value.items():
             if allowed is not None:
                 self._expect((*path, text), code in allowed, f"one of {', '.join(allowed)}")
 
     def _parts(self, path: tuple[str, ...], value: object, check: Callable[[tuple[str, ...], object], None]) -> None:
-        if not self._expect(path, isinstance(value, dict), f"a table by part ({', '.join(DIAGNOSIS_PARTS)})"):
+        if not isinstance(value, dict):
+            self._wrong(path, f"a table by part ({', '.join(DIAGNOSIS_PARTS)})")
             return
-        for part, item in value.items():  # type: ignore[attr-defined]  # checked above
+        for part, item in value.items():
             if part not in DIAGNOSIS_PARTS:
                 near = _near(part, DIAGNOSIS_PARTS)
                 self._fault((*path, part), f"unknown part{near}", f"one of {', '.join(DIAGNOSIS_PARTS)}")
@@ -447,9 +453,10 @@ class _Check:
                 check((*path, part), item)
 
     def _is_date_values(self, path: tuple[str, ...], value: object) -> None:
-        if not self._expect(path, isinstance(value, dict), "a table by part (year, month, day)"):
+        if not isinstance(value, dict):
+            self._wrong(path, "a table by part (year, month, day)")
             return
-        for part, item in value.items():  # type: ignore[attr-defined]  # checked above
+        for part, item in value.items():
             known = part in ("year", "month", "day")
             self._expect(
                 (*path, part), known and _is_text_map(item), "a table from texts to digits of year, month or day"
@@ -462,9 +469,10 @@ class _Check:
         self._each_table(path, value, _ONLY, ("column", "values", "reason"))
 
     def _is_constants(self, path: tuple[str, ...], value: object) -> None:
-        if not self._expect(path, _is_text_map(value), 'a table of texts, e.g. country = "FR"'):
+        if not _is_text_map(value):
+            self._wrong(path, 'a table of texts, e.g. country = "FR"')
             return
-        for name, code in value.items():  # type: ignore[attr-defined]  # checked above
+        for name, code in value.items():
             if name not in CONSTANTS:
                 self._fault((*path, name), f"unknown key{_near(name, CONSTANTS)}", f"one of {', '.join(CONSTANTS)}")
             elif name == "icdo_edition":
@@ -473,16 +481,19 @@ class _Check:
                 self._code((*path, name), name, code)
 
     def _is_fields(self, path: tuple[str, ...], value: object) -> None:
-        if not self._expect(path, isinstance(value, dict), "a table [fields.FIELD] for each field"):
+        if not isinstance(value, dict):
+            self._wrong(path, "a table [fields.FIELD] for each field")
             return
         for name in ("patient", "incidence", "diagnosis"):
-            if name not in value:  # type: ignore[operator]  # checked above
+            if name not in value:
                 self._fault((*path, name), "is missing", f"a block [fields.{name}]")
-        for name, block in value.items():  # type: ignore[attr-defined]  # checked above
+        for name, block in value.items():
             if name not in FIELD_NAMES:
                 known = ", ".join(FIELD_NAMES)
                 self._fault((*path, name), f"unknown field{_near(name, FIELD_NAMES)}", f"one of {known}")
-            elif self._expect((*path, name), isinstance(block, dict), "a table"):
+            elif not isinstance(block, dict):
+                self._wrong((*path, name), "a table")
+            else:
                 self._table((*path, name), block, _keys_of(name))
                 self._block((*path, name), name, block)
 
@@ -518,11 +529,11 @@ def _field_of(path: Sequence[str]) -> str | None:
     return path[1] if len(path) > 1 and path[0] == "fields" else None
 
 
-def _is_text_list(value: object) -> bool:
+def _is_text_list(value: object) -> TypeGuard[list[str]]:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def _is_text_map(value: object) -> bool:
+def _is_text_map(value: object) -> TypeGuard[dict[str, str]]:
     return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
 
 

@@ -27,6 +27,8 @@ NO_TEXT = "\x02no text\x02"
 """A text that stands for SQL NULL in read_csv: none, so that blanks come in as blanks."""
 OTHER_WIDTH = "the line has another number of columns than the header"
 NOT_DELIMITED = "the line is not delimited text: quotes that do not match"
+MOST_REJECTS = 100_000
+"""A file with more is read record by record, so that memory does not depend on it."""
 _EVERY = 5_000
 
 
@@ -205,7 +207,7 @@ class Spool:
 
         Lines of another width are its only rejects that are believed; quotes that do not match are for Python's csv.
         """
-        if any(line <= skip for line in file.blanks):
+        if file.blank_lines > len(file.blanks) or any(line <= skip for line in file.blanks):
             return False
         number = len(self.files) - 1
         columns = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(width))
@@ -223,13 +225,14 @@ class Spool:
             rejects = run(
                 "SELECT line, bool_and(error_type IN ('MISSING COLUMNS', 'TOO MANY COLUMNS')), "
                 f"bool_or(ends_with(rtrim(csv_line, chr(13) || chr(10)), {_literal(delimiter)})) "
-                f"FROM rejects_{number} GROUP BY line ORDER BY line"
+                f"FROM rejects_{number} GROUP BY line ORDER BY line LIMIT {MOST_REJECTS + 1}"
             ).fetchall()
         except (duckdb.InvalidInputException, duckdb.ConversionException):
             run("ROLLBACK")
             return False
-        records = file.lines - skip - len(file.blanks)
-        if taken + len(rejects) != records or any(empty_column or not width for _, width, empty_column in rejects):
+        records = file.lines - skip - file.blank_lines
+        believed = len(rejects) <= MOST_REJECTS and taken + len(rejects) == records
+        if not believed or any(empty_column or not width for _, width, empty_column in rejects):
             run("ROLLBACK")
             return False
         run("COMMIT")

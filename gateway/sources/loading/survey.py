@@ -21,6 +21,10 @@ from gateway.errors import BadFile
 
 CHUNK = 1 << 20
 LONGEST_LINE = 2 << 20
+BLANKS_NAMED = 100_000
+"""More empty lines than these are counted but not remembered one by one."""
+BOMB_BYTES, BOMB_RATIO = 1 << 30, 200
+"""Gzip that unpacks to more than both is refused: tables of text pack ten to fifty times."""
 GZIP_MAGIC = b"\x1f\x8b"
 _LINE_FEED, _RETURN = 10, 13
 _UTF8 = frozenset({"utf-8", "ascii"})
@@ -39,13 +43,16 @@ class Survey:
     lines
         Physical lines, counted from line feeds; a last line without one counts.
     blanks
-        Numbers of the empty lines, from 1.
+        Numbers of the first empty lines, from 1.
+    blank_lines
+        How many lines are empty.
     """
 
     plain: Path
     encoding: str
     lines: int
     blanks: tuple[int, ...]
+    blank_lines: int
 
 
 def is_gzip(path: Path) -> bool:
@@ -86,7 +93,7 @@ def survey(path: Path, encodings: tuple[str, ...], scratch: Path) -> Survey:
     source = path
     if is_gzip(path):
         source = scratch / "unpacked"
-        _copy(chunks_of(path), source)
+        _copy(_unpacked(path), source)
     for name in encodings:
         encoding = codecs.lookup(name).name.removesuffix("-sig")
         try:
@@ -105,6 +112,19 @@ def chunks_of(path: Path) -> Iterator[bytes]:
     with open_plain(path) as file:
         while chunk := file.read(CHUNK):
             yield chunk
+
+
+def _unpacked(path: Path) -> Iterator[bytes]:
+    size, packed = 0, path.stat().st_size
+    for chunk in chunks_of(path):
+        size += len(chunk)
+        if size > max(BOMB_BYTES, BOMB_RATIO * packed):
+            raise BadFile(
+                f"the gzip data unpack to more than {BOMB_RATIO} times their size",
+                where=str(path),
+                expected="a table; unpack it yourself if it is one",
+            )
+        yield chunk
 
 
 def _copy(chunks: Iterator[bytes], target: Path) -> None:
@@ -131,7 +151,7 @@ def _counted(plain: Path, encoding: str, path: Path) -> Survey:
             pending = bool(decoder.getstate()[0])
         count.add(chunk)
     decoder.decode(b"", final=True)
-    return Survey(plain, encoding, count.end(), tuple(count.blanks))
+    return Survey(plain, encoding, count.end(), tuple(count.blanks), count.blank_lines)
 
 
 class _LineCount:
@@ -141,6 +161,7 @@ class _LineCount:
         self.path = path
         self.lines = 0
         self.blanks: list[int] = []
+        self.blank_lines = 0
         self._open_line = 0
         self._ends_with_return = False
 
@@ -156,7 +177,9 @@ class _LineCount:
         before = np.where(ends > 0, data[ends - 1], _RETURN if self._ends_with_return else 0)
         blank = (lengths == 0) | ((lengths == 1) & (before == _RETURN))
         if blank.any():
-            self.blanks += (np.flatnonzero(blank) + self.lines + 1).tolist()
+            self.blank_lines += int(blank.sum())
+            room = BLANKS_NAMED - len(self.blanks)
+            self.blanks += (np.flatnonzero(blank)[:room] + self.lines + 1).tolist()
         self.lines += len(ends)
         self._open_line = 0
         self._grow(len(data) - int(ends[-1]) - 1, data)
