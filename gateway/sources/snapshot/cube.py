@@ -8,7 +8,7 @@ cases and is kept. Marginals and frames live in caches bounded in bytes.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from threading import Lock
 from typing import Generic, TypeVar
@@ -29,11 +29,13 @@ Ints = npt.NDArray[np.integer]
 V = TypeVar("V")
 
 MARGINAL_BYTES = 256 << 20
-FRAME_BYTES = 96 << 20
+FRAME_BYTES = 128 << 20
 KEPT = 256
 """Outcomes and views of diagnoses that are kept."""
-ROWS_IN_MEMORY = 1_000_000
+ROWS_IN_MEMORY = 3_000_000
 """A question over rows reads up to this many once and keeps them; beyond it every question is SQL."""
+ZONE = 2048
+"""Rows of which the least and the greatest value are kept."""
 DENSE_KEYS = 1 << 22
 """Up to this many combinations are summed in an array, beyond it by sorting."""
 
@@ -85,15 +87,39 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Rows with equal values and how many tumours they stand for; `class` is the class of the diagnosis."""
+    """Rows with equal values and how many tumours they stand for; `class` is the class of the diagnosis.
+
+    `zones` are the least NAME_lo and greatest NAME_hi of each ZONE rows, for frames of single rows.
+    """
 
     columns: Mapping[str, Ints]
     tumours: npt.NDArray[np.int64]
+    zones: Mapping[str, Ints] = field(default_factory=dict)
 
     @property
     def bytes(self) -> int:
-        """Size in memory."""
-        return self.tumours.nbytes + sum(column.nbytes for column in self.columns.values())
+        """Size in memory; a number that is repeated for all rows takes no room."""
+        arrays = [*self.columns.values(), self.tumours]
+        return sum(array.nbytes for array in arrays if array.strides != (0,))
+
+    def only(self, zones: Ints) -> Frame:
+        """The rows of some zones."""
+        rows = (zones[:, None] * ZONE + np.arange(ZONE)).reshape(-1)
+        rows = rows[: np.searchsorted(rows, len(self.tumours))]
+        return Frame({name: column[rows] for name, column in self.columns.items()}, _ones(len(rows)))
+
+
+def single_rows(columns: Mapping[str, Ints]) -> Frame:
+    """Frame of rows that stand for one tumour each."""
+    size = len(next(iter(columns.values())))
+    starts = np.arange(0, size, ZONE)
+    ends = {"lo": np.minimum, "hi": np.maximum}
+    zones = {name: ends[name[-2:]].reduceat(column, starts) for name, column in columns.items() if name[-3:-2] == "_"}
+    return Frame(columns, _ones(size), zones if size > ZONE else {})
+
+
+def _ones(size: int) -> npt.NDArray[np.int64]:
+    return np.broadcast_to(np.int64(1), (size,))
 
 
 class Views:
@@ -132,7 +158,7 @@ class Views:
         first, classes = classes_of(columns)
         return View(
             next(self._numbers),
-            classes,
+            classes.astype(np.int16 if len(first) < 1 << 15 else np.int32),
             len(first),
             tuple(vector[first] for vector in outcomes),
             {name: Axis(axis.codes[first], axis.sets) for name, axis in axes.items()},
@@ -184,7 +210,7 @@ class Cube:
         dx = found.pop("dx")
         inside = wanted[dx]
         rows = {"class": view.classes[dx[inside]], **{name: found[name][inside] for name in columns}}
-        return self._frames.put(key, Frame(rows, np.ones(len(rows["class"]), np.int64)))
+        return self._frames.put(key, single_rows(rows))
 
     def _make(
         self, connection: duckdb.DuckDBPyConnection, view: View, alive: npt.NDArray[np.bool_], columns: tuple[str, ...]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from gateway.model.query import And, Between, DateBetween, DiagnosisIn, Expr, Leaf, Not, Or
+from gateway.model.query import And, Between, DateBetween, Expr, Leaf, Not, Or
 from gateway.model.values import Truth
 from gateway.sources.snapshot.dictionaries import Outcomes
 from gateway.sources.snapshot.layout import HIGH, LOW
@@ -31,23 +31,28 @@ def evaluate(expr: Expr, leaf: LeafTruth, rows: int) -> Outcomes:
             return leaf(expr)
 
 
-def upper_bound(expr: Expr, leaf: LeafTruth, rows: int, positive: bool = True) -> Outcomes:
-    """Most that a condition can be if only diagnoses are known: every other leaf is taken at its best."""
+def upper_bound(
+    expr: Expr, best: Callable[[Leaf, bool], Outcomes | None], rows: int, positive: bool = True
+) -> Outcomes:
+    """Most that a condition can be for each of `rows` rows.
 
-    def at_best(each: Leaf, helps: bool) -> Outcomes:
-        return leaf(each) if isinstance(each, DiagnosisIn) else np.full(rows, Truth.YES if helps else Truth.NO, np.int8)
-
+    Parameters
+    ----------
+    best
+        The most that a leaf can be, or under a Not (False) the least; None where it may be anything.
+    """
     match expr:
         case And(items):
-            parts = [upper_bound(item, leaf, rows, positive) for item in items]
+            parts = [upper_bound(item, best, rows, positive) for item in items]
             return np.minimum.reduce(parts) if parts else np.full(rows, Truth.YES, np.int8)
         case Or(items):
-            parts = [upper_bound(item, leaf, rows, positive) for item in items]
+            parts = [upper_bound(item, best, rows, positive) for item in items]
             return np.maximum.reduce(parts) if parts else np.full(rows, Truth.NO, np.int8)
         case Not(item):
-            return np.int8(2) - upper_bound(item, leaf, rows, not positive)
+            return np.int8(2) - upper_bound(item, best, rows, not positive)
         case _:
-            return at_best(expr, positive)
+            found = best(expr, positive)
+            return np.full(rows, Truth.YES if positive else Truth.NO, np.int8) if found is None else found
 
 
 def interval_truth(columns: Columns, leaf: Between | DateBetween) -> Outcomes:

@@ -1,12 +1,16 @@
-"""A snapshot gives the answers of the oracle, from the cube and from rows."""
+"""A snapshot gives the answers of the oracle: from the cube, from rows kept in memory, and by SQL."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from gateway.model.case import Case
+from gateway.sources import tabulate
 from gateway.sources.base import Context, Source
+from gateway.sources.snapshot import counting, cube, records
 from gateway.sources.testing import SourceContract
 
 from .cases import open_cases
@@ -15,3 +19,35 @@ from .cases import open_cases
 class TestSnapshot(SourceContract):
     def open_source(self, cases: Sequence[Case], tmp_path: Path, context: Context) -> Source:
         return open_cases(cases, tmp_path, context)
+
+
+class TestSnapshotLargerThanItsCaches(TestSnapshot):
+    """The same with zones, blocks and runs of a few rows, and with nothing summed in dense arrays."""
+
+    examples = 8
+
+    @pytest.fixture(autouse=True)
+    def _small(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for module, name, size in (
+            (cube, "ZONE", 2),
+            (cube, "DENSE_KEYS", 0),
+            (tabulate, "DENSE_CELLS", 0),
+            (records, "BLOCK", 4),
+            (records, "DENSE", 2),
+            (records, "RUN", 2),
+        ):
+            monkeypatch.setattr(module, name, size)
+
+
+class TestSnapshotTooLargeForMemory(TestSnapshot):
+    """The same where questions over rows are SQL, nothing is kept, and all work goes to the pool."""
+
+    examples = 8
+
+    @pytest.fixture(autouse=True)
+    def _none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(cube, "ROWS_IN_MEMORY", -1)
+        monkeypatch.setattr(cube, "MARGINAL_BYTES", 0)
+        monkeypatch.setattr(cube, "FRAME_BYTES", 0)
+        monkeypatch.setattr(counting, "FRAME_BYTES", 0)
+        monkeypatch.setattr(counting, "INLINE_ROWS", -1)
