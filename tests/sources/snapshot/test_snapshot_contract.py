@@ -24,7 +24,7 @@ class TestSnapshot(SourceContract):
 class TestSnapshotLargerThanItsCaches(TestSnapshot):
     """The same with zones, blocks and runs of a few rows, and with nothing summed in dense arrays."""
 
-    examples = 8
+    examples = 5
 
     @pytest.fixture(autouse=True)
     def _small(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +42,7 @@ class TestSnapshotLargerThanItsCaches(TestSnapshot):
 class TestSnapshotTooLargeForMemory(TestSnapshot):
     """The same where questions over rows are SQL, nothing is kept, and all work goes to the pool."""
 
-    examples = 8
+    examples = 5
 
     @pytest.fixture(autouse=True)
     def _none(self, monkeypatch: pytest.MonkeyPatch) -> None:
