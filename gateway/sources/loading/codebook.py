@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from gateway.errors import BadFile
 from gateway.model.case import Diagnosis
 from gateway.model.values import Absent
+
+MOST_CODES = 500
+"""Codes of one field; countries are the most, about 250."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,21 @@ class Codebook:
     findings: dict[Finding, int] = field(default_factory=dict)
 
     def code(self, name: str, value: str | Absent) -> int:
-        """Number of a code of a field, or of why there is none."""
+        """Number of a code of a field, or of why there is none.
+
+        Raises
+        ------
+        BadFile
+            So many different codes that the column must hold something else (names, free text).
+        """
         known = self.codes.setdefault(name, {})
         text = value.value if isinstance(value, Absent) else value
+        if text not in known and len(known) == MOST_CODES:
+            raise BadFile(
+                f"more than {MOST_CODES} different codes of {name}",
+                where=f"column of {name}",
+                expected="a column of codes, or a value map",
+            )
         return known.setdefault(text, len(known))
 
     def diagnosis(self, diagnosis: Diagnosis) -> int:
