@@ -329,7 +329,7 @@ class _Load:
         """Copy a result into a table of the store, a batch at a time; how many rows."""
         kept = 0
         for rows in _batches(scanner.execute(query)):
-            self._store.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
+            self._store.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
             kept += len(rows)
         return kept
 

@@ -210,6 +210,20 @@ def subsites(topography: str) -> tuple[str, ...]:
         raise UnknownCode("ICDO3", topography, "a topography of ICD-O-3, C00.0 to C80.9") from None
 
 
+def grid_slices(morphology: int | None, topography: str | None, behaviour: int | None) -> tuple[slice, slice, slice]:
+    """Where one code stands in a mask; None = any. The subsites of a category are neighbours on their axis."""
+    sites = (TOPOGRAPHIES[0], TOPOGRAPHIES[-1]) if topography is None else subsites(topography)
+    return (
+        slice(None) if morphology is None else _one(MORPHOLOGY_INDEX[morphology]),
+        slice(TOPOGRAPHY_INDEX[sites[0]], TOPOGRAPHY_INDEX[sites[-1]] + 1),
+        slice(None) if behaviour is None else _one(BEHAVIOUR_INDEX[behaviour]),
+    )
+
+
+def _one(position: int) -> slice:
+    return slice(position, position + 1)
+
+
 def _subsites(topographies: Iterable[str]) -> Iterator[str]:
     for topography in topographies:
         yield from subsites(topography)

@@ -99,15 +99,19 @@ def _behaviour(text: str) -> int:
     return parse_behaviour(text) if text.strip() else -1
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Tally:
     """What became of the rows of a table; they add up to `rows`."""
 
-    rows: int = 0
     classified: int = 0
     no_group: int = 0
     possible: int = 0
     refused: int = 0
+
+    @property
+    def rows(self) -> int:
+        """All rows."""
+        return self.classified + self.no_group + self.possible + self.refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,12 @@ class TableClassifier:
         self._terminology = terminology
         self._extended = extended
         self._known: dict[tuple[str, str, str], _Outcome] = {}
-        self.tally = Tally()
+        self._counts = dict.fromkeys(("classified", "no_group", "possible", "refused"), 0)
+
+    @property
+    def tally(self) -> Tally:
+        """What became of the rows so far."""
+        return Tally(**self._counts)
 
     @property
     def added(self) -> tuple[str, ...]:
@@ -138,9 +147,7 @@ class TableClassifier:
             if len(self._known) > _KEPT:
                 self._known.clear()
             outcome = self._known[triple] = self._outcome(*triple)
-        tally = self.tally
-        tally.rows += 1
-        setattr(tally, outcome.kind, getattr(tally, outcome.kind) + 1)
+        self._counts[outcome.kind] += 1
         return outcome.cells
 
     def _outcome(self, topography: str, morphology: str, behaviour: str) -> _Outcome:
@@ -149,7 +156,7 @@ class TableClassifier:
         except UnknownCode as error:
             return _Outcome("refused", (*("" for _ in self.added[:-1]), str(error)))
         found = {edition: self._terminology.possible_groups(icdo, edition) for edition in _EDITIONS}
-        notes = list(self._terminology.meaning("ICDO3", str(icdo)).notes) if str(icdo) else []
+        notes = list(self._terminology.notes(icdo))
         for edition, leaves in found.items():
             groups = list(dict.fromkeys(leaf.group or "no group" for leaf in leaves))
             if len(groups) > 1:

@@ -205,6 +205,10 @@ class Terminology:
         """All leaves that a tumour can have of which only some parts are known, by number."""
         return self._iccc3.edition(edition).possible_leaves(icdo)
 
+    def notes(self, icdo: IcdO) -> tuple[str, ...]:
+        """What to know of an ICD-O-3 code that no edition lists; empty for most."""
+        return self._icdo3.notes(icdo, None)
+
     def seer_readings(self, number: str, edition: str | None = None) -> tuple[tuple[str, str], ...]:
         """What a three-digit number can mean: (`SEER:042`, `IV(b)`), (`SEEREXT:042`, `VII(a).2`)."""
         return self._iccc3.readings(number.strip(), self._iccc3.edition(edition))

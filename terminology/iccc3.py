@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from terminology.boxes import BEHAVIOUR_POSITION, MORPHOLOGY_POSITION, SHAPE, BoxSet
+from terminology.boxes import BEHAVIOUR_POSITION, MORPHOLOGY_POSITION, SHAPE, BoxSet, grid_slices
 from terminology.codes import IcdO
 from terminology.errors import UnknownCode, UnknownSystem
 from terminology.nouns import Group, Leaf
@@ -118,12 +118,8 @@ class Edition:
 
     def possible_leaves(self, icdo: IcdO) -> tuple[Leaf, ...]:
         """Leaves that a tumour can have of which only these parts are known, by number."""
-        cells = BoxSet.where(
-            None if icdo.morphology is None else [icdo.morphology],
-            None if icdo.topography is None else [icdo.topography],
-            None if icdo.behaviour is None else [icdo.behaviour],
-        )
-        return tuple(self.leaves[n] for n in np.unique(self.grid[cells.mask()]).tolist())
+        cells = self.grid[grid_slices(icdo.morphology, icdo.topography, icdo.behaviour)]
+        return tuple(self.leaves[n] for n in np.unique(cells).tolist())
 
 
 def _positions(table: npt.NDArray[np.int16], codes: npt.ArrayLike) -> npt.NDArray[np.int32]:

@@ -57,7 +57,7 @@ class IcdO3:
             None if icdo.topography is None else [icdo.topography],
             None if icdo.behaviour is None else [icdo.behaviour],
         )
-        notes = self._notes(icdo, wanted)
+        notes = self.notes(icdo, wanted)
         return Meaning(self.name, str(icdo), wanted or "", boxes, boxes, self._rows(icdo), notes=notes)
 
     def lookup(self, code: str, edition: str | None) -> Concept:
@@ -130,12 +130,20 @@ class IcdO3:
         )
 
     def _listing(self, icdo: IcdO) -> list[dict[str, str]]:
-        columns = "code, in_3_0, in_3_1, in_3_2, in_us_list, us_first_year, in_iarc_check, number"
-        pattern = f"{icdo.morphology}/{'_' if icdo.behaviour is None else icdo.behaviour}"
-        rows = self._store.texts(f"SELECT {columns} FROM icdo3_morphology WHERE code LIKE ? ORDER BY code", (pattern,))
-        return [dict(zip(columns.split(", "), row, strict=True)) for row in rows]
+        rows = self._lists.get(icdo.morphology or 0, [])
+        return [row for row in rows if icdo.behaviour is None or row["code"][-1] == str(icdo.behaviour)]
 
-    def _notes(self, icdo: IcdO, edition: str | None) -> tuple[str, ...]:
+    @cached_property
+    def _lists(self) -> dict[int, list[dict[str, str]]]:
+        """Rows of the lists by morphology."""
+        columns = "code, in_3_0, in_3_1, in_3_2, in_us_list, us_first_year, in_iarc_check, number"
+        found: dict[int, list[dict[str, str]]] = {}
+        for row in self._store.texts(f"SELECT {columns} FROM icdo3_morphology ORDER BY code"):
+            found.setdefault(int(row[0][:4]), []).append(dict(zip(columns.split(", "), row, strict=True)))
+        return found
+
+    def notes(self, icdo: IcdO, edition: str | None) -> tuple[str, ...]:
+        """What to know of a code that is in no list, or not in that of an edition."""
         if icdo.morphology is None:
             return ()
         histology = str(IcdO(None, icdo.morphology, icdo.behaviour))

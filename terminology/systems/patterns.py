@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from terminology.boxes import BEHAVIOUR_INDEX, MORPHOLOGY_INDEX, TOPOGRAPHY_INDEX, BoxSet, Mask, subsites
+from terminology.boxes import BoxSet, Mask, grid_slices
 from terminology.codes import IcdO
 from terminology.nouns import Cover
 
@@ -27,7 +27,7 @@ def cover_of(system: str, boxes: BoxSet, codes: Mapping[str, tuple[IcdO, ...]], 
     certain, possible = set(), set()
     covered: set[IcdO] = set()
     for code, icdos in codes.items():
-        cells = [mask[_at(icdo)] for icdo in icdos]
+        cells = [mask[grid_slices(icdo.morphology, icdo.topography, icdo.behaviour)] for icdo in icdos]
         if any(part.any() for part in cells):
             possible.add(code)
             covered.update(icdos)
@@ -39,22 +39,5 @@ def cover_of(system: str, boxes: BoxSet, codes: Mapping[str, tuple[IcdO, ...]], 
 def _union(like: Mask, icdos: set[IcdO]) -> BoxSet:
     mask = like & False
     for icdo in icdos:
-        mask[_at(icdo)] = True
+        mask[grid_slices(icdo.morphology, icdo.topography, icdo.behaviour)] = True
     return BoxSet.from_mask(mask)
-
-
-def _at(icdo: IcdO) -> tuple[slice, slice, slice]:
-    """Where a code stands in a mask; the subsites of a category are neighbours on the axis."""
-    return (
-        slice(None) if icdo.morphology is None else _one(MORPHOLOGY_INDEX[icdo.morphology]),
-        slice(None) if icdo.topography is None else _span([TOPOGRAPHY_INDEX[t] for t in subsites(icdo.topography)]),
-        slice(None) if icdo.behaviour is None else _one(BEHAVIOUR_INDEX[icdo.behaviour]),
-    )
-
-
-def _one(position: int) -> slice:
-    return slice(position, position + 1)
-
-
-def _span(positions: list[int]) -> slice:
-    return slice(positions[0], positions[-1] + 1)
