@@ -94,12 +94,20 @@ def codes_of() -> list[str]:
     return [str(code) for code in malignant[::step][:CODES]]
 
 
+def columns_of(table: str) -> str:
+    """Columns with the constraint of the OHDSI DDL that statements make use of."""
+    required = {"condition_start_date"}
+    return ", ".join(
+        f"{column} {kind}{' NOT NULL' if column in required else ''}" for column, kind in TABLES[table].items()
+    )
+
+
 def make_database(folder: Path, conditions: int, persons: int, codes: Sequence[str]) -> Path:
     """DuckDB file with the tables of a CDM 5.4."""
     file = folder / "cdm.duckdb"
     with duckdb.connect(str(file)) as connection:
-        for name, columns in TABLES.items():
-            connection.execute(f"CREATE TABLE {name} ({', '.join(f'{c} {kind}' for c, kind in columns.items())})")
+        for name in TABLES:
+            connection.execute(f"CREATE TABLE {name} ({columns_of(name)})")
         rows = [
             (OWN + 1 + i, "", "Condition", "ICDO3", "ICDO Condition", "S", code, None) for i, code in enumerate(codes)
         ]
@@ -154,13 +162,12 @@ def fill_postgres(file: Path, url: str) -> None:
     """Copy all tables, with OHDSI's keys and indexes."""
     with duckdb.connect(str(file), read_only=True) as rows, psycopg.connect(url, autocommit=True) as connection:
         for name in ORDER:
-            columns = ", ".join(f"{c} {kind}" for c, kind in TABLES[name].items())
-            connection.execute(f"CREATE TABLE {name} ({columns})")
+            connection.execute(f"CREATE TABLE {name} ({columns_of(name)})")
             with tempfile.TemporaryDirectory() as folder:
                 rows.execute(f"COPY {name} TO '{folder}/rows.csv' (HEADER false)")
-                with connection.cursor().copy(f"COPY {name} FROM STDIN (FORMAT csv)") as copy:
-                    for line in Path(folder, "rows.csv").open("rb"):
-                        copy.write(line)
+                text = Path(folder, "rows.csv").read_bytes()
+            with connection.cursor().copy(f"COPY {name} FROM STDIN (FORMAT csv)") as copy:
+                copy.write(text)
         for name, key in KEYS.items():
             connection.execute(f"ALTER TABLE {name} ADD PRIMARY KEY ({key})")
         for index in INDEXES:

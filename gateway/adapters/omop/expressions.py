@@ -62,9 +62,10 @@ def age_band(latest: bool, complete: bool) -> exp.Expression:
     return condition(f"CASE {steps} WHEN {value} >= {starts[-1]} THEN {len(starts) - 1} END")
 
 
-def age_days(latest: bool, dialect: str) -> exp.Expression:
+def age_days(latest: bool, complete: bool, dialect: str) -> exp.Expression:
     """Age in days, not cut at 0."""
-    parts = [condition(each) for each in ("p.year_of_birth", _birth_month(latest), _birth_day(latest))]
+    day = ("p.month_of_birth", "p.day_of_birth") if complete else (_birth_month(latest), _birth_day(latest))
+    parts = [condition(each) for each in ("p.year_of_birth", *day)]
     born: exp.Expression = exp.Anonymous(this="MAKE_DATE", expressions=parts)
     if dialect not in MAKE_DATE:
         born = exp.DateFromParts(year=parts[0], month=parts[1], day=parts[2])

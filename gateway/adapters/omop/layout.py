@@ -38,8 +38,7 @@ OPTIONAL: Mapping[str, frozenset[str]] = {
     "concept_relationship": frozenset({"concept_id_1", "concept_id_2", "relationship_id", "invalid_reason"}),
     "concept_ancestor": frozenset({"ancestor_concept_id", "descendant_concept_id"}),
 }
-SMALL_TYPES = frozenset({"integer", "int", "smallint"})
-INTEGER_TYPES = SMALL_TYPES | {"bigint", "hugeint", "numeric"}
+BIG_TYPES = frozenset({"bigint", "hugeint", "numeric"})
 VOCABULARY = frozenset({"concept", "concept_relationship", "concept_ancestor"})
 
 
@@ -57,6 +56,8 @@ class Layout:
         Whether each start date of a diagnosis is a case of its own.
     big_ids
         Whether ids of persons, conditions or concepts have 64 bits.
+    dated
+        Whether the database itself sees to it that every condition has a date.
     """
 
     schema: str | None
@@ -65,6 +66,7 @@ class Layout:
     condition_types: tuple[int, ...] = ()
     by_date: bool = False
     big_ids: bool = False
+    dated: bool = False
 
     @property
     def version(self) -> str:
@@ -136,22 +138,30 @@ def read_layout(session: Session, dialect: str, settings: OmopSettings) -> Layou
         frozenset(REQUIRED) | optional,
         settings.condition_types,
         settings.case_rule == "occurrence",
-        any(kind not in SMALL_TYPES for kind in clinical["condition_occurrence"].values() if kind in INTEGER_TYPES),
+        any(column.kind in BIG_TYPES for column in clinical["condition_occurrence"].values()),
+        not clinical["condition_occurrence"]["condition_start_date"].nullable,
     )
 
 
-def _columns(session: Session, dialect: str, schema: str | None) -> dict[str, dict[str, str]]:
-    """Types of the columns of each table."""
-    found: dict[str, dict[str, str]] = {}
+@dataclass(frozen=True, slots=True)
+class _Column:
+    kind: str
+    nullable: bool
+
+
+def _columns(session: Session, dialect: str, schema: str | None) -> dict[str, dict[str, _Column]]:
+    """Columns of each table that is used."""
+    found: dict[str, dict[str, _Column]] = {}
     names = [*REQUIRED, *OPTIONAL]
     place = "CURRENT_SCHEMA()" if schema is None else "$schema"
     query = statement(
         f"""
-        SELECT LOWER(table_name), LOWER(column_name), LOWER(data_type) FROM information_schema.columns
+        SELECT LOWER(table_name), LOWER(column_name), LOWER(data_type), is_nullable
+        FROM information_schema.columns
         WHERE table_schema = {place} AND LOWER(table_name) IN (SELECT UNNEST(CAST($names AS TEXT[])))
         """
     )
     parameters: dict[str, object] = {"names": names} if schema is None else {"names": names, "schema": schema}
-    for table, column, kind in session.fetch(text(query, dialect), parameters):
-        found.setdefault(table, {})[column] = kind
+    for table, column, kind, nullable in session.fetch(text(query, dialect), parameters):
+        found.setdefault(table, {})[column] = _Column(kind, nullable != "NO")
     return found

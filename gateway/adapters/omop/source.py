@@ -21,7 +21,7 @@ from gateway.adapters.omop.settings import OmopSettings, read_settings
 from gateway.adapters.omop.shape import Truths
 from gateway.adapters.omop.state import NEVER, State, newest, read_state
 from gateway.adapters.omop.vocabulary import Vocabulary
-from gateway.errors import UnknownTerm
+from gateway.errors import SourceUnavailable, UnknownTerm
 from gateway.model.answer import SourceAnswer
 from gateway.model.capability import Capabilities
 from gateway.model.query import CaseQuery, DiagnosisIn, Term
@@ -90,7 +90,12 @@ class OmopSource:
         vocabulary = Vocabulary(session, self._engine.dialect, state.layout, self._terminology)
         prepared = prepare(state, query, lambda leaf: _native(state, vocabulary, leaf))
         asking = Asking(session, self._engine.dialect, state, prepared, self._terminology, query.iccc)
-        return answer(asking, query, Records(self.id, state, *self._pseudonyms), state.codes.notes)
+        try:
+            return answer(asking, query, Records(self.id, state, *self._pseudonyms), state.codes.notes)
+        except SourceUnavailable:
+            # What was known of the database may no longer hold (a table renamed, a birth made impossible).
+            self._state = None
+            raise
 
     def _resolve(self, session: Session, concept: int) -> BoxSet | None:
         layout = read_layout(session, self._engine.dialect, self._settings)

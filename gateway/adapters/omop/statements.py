@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 
 from sqlglot import exp
 
@@ -64,7 +65,10 @@ RECORD = {
 }
 """Columns of a record; after them those of the country."""
 
-Pair = tuple[exp.Expression, exp.Expression]
+ALL_ROWS = exp.Count(this=exp.Star())
+
+Pair: TypeAlias = tuple[exp.Expression, exp.Expression]
+"""A certain and a possible condition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,24 +143,33 @@ def count_statement(shape: CountShape, dialect: str) -> Statement:
     """Statement of a count: columns of each dimension, then certain, then possible.
 
     Tumours: an interval has two columns, its low and its high end, and each case is in one row. Patients: one column
-    for each dimension, and a case is in every row where it may stand; it is certain only where it stands alone.
+    for each dimension, and a person is in every row where a case of theirs may stand, certain where one stands alone.
     """
     builder = _Builder(shape.cases, dialect)
+    query = _patients(builder, shape) if shape.patients else _tumours(builder, shape)
+    return render(query, dialect)
+
+
+def _tumours(builder: _Builder, shape: CountShape) -> exp.Select:
     certain, possible = builder.truth(shape.where)
-    if not shape.patients:
-        columns = [column for i, name in enumerate(shape.by) for column in builder.raw(i, name)]
-        counts = [_sum_of(certain), exp.Count(this=exp.Star())]
-    else:
-        columns = [column for i, name in enumerate(shape.by) for column in builder.spread(i, name)]
-        person = condition("c.person_id")
-        alone = all_of([certain, *builder.alone])
-        counts = [_distinct(exp.Case(ifs=[exp.If(this=alone, true=person)])), _distinct(person.copy())]
-    names = [f"d{i}" for i in range(len(columns))]
-    query = exp.select(*map(exp.alias_, [*columns, *counts], [*names, "certain", "possible"]))
-    conditions = [possible]
-    if shape.only:
-        conditions.append(listed(ORDER[shape.only], "only", shape.cases.layout.id_type, dialect))
-    return builder.finish(query, conditions, group_by=len(columns))
+    columns = [column for i, name in enumerate(shape.by) for column in builder.raw(i, name)]
+    sure = ALL_ROWS if certain == possible else _sum_of(_one_if(certain))
+    query = exp.select(*_named(columns), exp.alias_(sure.copy(), "certain"), exp.alias_(ALL_ROWS.copy(), "possible"))
+    return _grouped(builder.finish(query, [possible, *builder.only(shape.only)]), len(columns))
+
+
+def _patients(builder: _Builder, shape: CountShape) -> exp.Select:
+    """Rows by person first: counting distinct persons directly makes engines sort."""
+    certain, possible = builder.truth(shape.where)
+    columns = [column for i, name in enumerate(shape.by) for column in builder.spread(i, name)]
+    same = certain == possible and not builder.alone
+    alone = exp.Literal.number(1) if same else _one_if(all_of([certain, *builder.alone]))
+    inner = exp.select(*_named(columns), condition("c.person_id"), exp.alias_(exp.Max(this=alone), "certain"))
+    inner = _grouped(builder.finish(inner, [possible, *builder.only(shape.only)]), len(columns) + 1)
+    names = [exp.column(f"d{i}", "g") for i in range(len(columns))]
+    sure = ALL_ROWS if same else _sum_of(exp.column("certain", "g"))
+    outer = exp.select(*names, exp.alias_(sure.copy(), "certain"), exp.alias_(ALL_ROWS.copy(), "possible"))
+    return _grouped(outer.from_(_as(inner, "g")), len(columns))
 
 
 @lru_cache(maxsize=TEXTS_KEPT)
@@ -165,14 +178,13 @@ def page_statement(shape: PageShape, dialect: str) -> Statement:
     builder = _Builder(shape.cases, dialect)
     certain, _ = builder.truth(shape.where)
     persons, order = shape.of == "patient", ORDER[shape.of]
-    conditions = [certain]
+    conditions = [certain, *builder.only(shape.of if shape.only else "")]
     if shape.after:
         conditions.append(condition(f"{order} > $after"))
-    if shape.only:
-        conditions.append(listed(order, "only", shape.cases.layout.id_type, dialect))
     query = exp.select(condition(order)).distinct() if persons else exp.select(*builder.record())
     query = query.order_by(condition(order))
-    return builder.finish(query.limit(condition("$most")) if shape.limited else query, conditions)
+    query = query.limit(condition("$most")) if shape.limited else query
+    return render(builder.finish(query, conditions), dialect)
 
 
 @lru_cache(maxsize=TEXTS_KEPT)
@@ -264,8 +276,12 @@ class _Builder:
         country = self._coded_columns("country") if self._cases.country else []
         return [*columns, *(exp.alias_(column, f"country{i}") for i, column in enumerate(country))]
 
-    def finish(self, query: exp.Select, conditions: Sequence[exp.Expression], group_by: int = 0) -> Statement:
-        """Statement of a query over the cases and the tables that its expressions need."""
+    def only(self, of: str) -> list[exp.Expression]:
+        """Limit to the records of parameter `only`, if any are named."""
+        return [listed(ORDER[of], "only", self._ids, self._dialect)] if of else []
+
+    def finish(self, query: exp.Select, conditions: Sequence[exp.Expression]) -> exp.Select:
+        """A query over the cases and the tables that its expressions need."""
         query = query.from_(_as(self._keyed_rows() if self._cases.keyed else self._case_rows(), "c"))
         if "tumour" in self._needs:
             query = query.join(self._tumours(0, self._cases.branches[0]), on=condition("d.id = c.tumour_key"))
@@ -274,11 +290,7 @@ class _Builder:
         for labels in self._labels:
             query = query.join(labels, join_type="cross")
         needed = [each for each in (*conditions, *self._labelled) if each != exp.true()]
-        if needed:
-            query = query.where(all_of(needed))
-        if group_by:
-            query = query.group_by(*(exp.Literal.number(i + 1) for i in range(group_by)))
-        return render(query, self._dialect)
+        return query.where(all_of(needed)) if needed else query
 
     def _join_labels(self, name: str, rows: exp.Expression) -> None:
         self._labels.append(_as(rows, name))
@@ -379,12 +391,13 @@ class _Builder:
         complete = self._cases.births_complete
         if shape.field == "date":
             day = condition("c.incidence")
-            return _interval_within(shape, day, day, "DATE", exp.LTE)
+            certain, possible = _interval_within(shape, day, day, "DATE", exp.LTE)
+            return (certain, certain.copy()) if self._cases.layout.dated else (certain, possible)
         self._needs.add("person")
         if shape.field == "age":
             low, high = (condition(expressions.years_apart(latest, complete)) for latest in (True, False))
             return _interval_within(shape, low, high, "INT", exp.LT)
-        low, high = (expressions.age_days(latest, self._dialect) for latest in (True, False))
+        low, high = (expressions.age_days(latest, complete, self._dialect) for latest in (True, False))
         return _interval_within(shape, low, high, "INT", exp.LTE)
 
     def _coded(self, shape: Coded) -> Pair:
@@ -452,11 +465,19 @@ def _as(rows: exp.Expression, name: str) -> exp.Subquery:
     return exp.Subquery(this=rows, alias=exp.TableAlias(this=exp.to_identifier(name)))
 
 
-def _sum_of(test: exp.Expression) -> exp.Expression:
-    """Number of rows where a test holds, 0 where there are no rows."""
-    ones = exp.Case(ifs=[exp.If(this=test, true=exp.Literal.number(1))], default=exp.Literal.number(0))
-    return exp.func("COALESCE", exp.Sum(this=ones), exp.Literal.number(0))
+def _one_if(test: exp.Expression) -> exp.Case:
+    return exp.Case(ifs=[exp.If(this=test, true=exp.Literal.number(1))], default=exp.Literal.number(0))
 
 
-def _distinct(value: exp.Expression) -> exp.Expression:
-    return exp.Count(this=exp.Distinct(expressions=[value]))
+def _sum_of(value: exp.Expression) -> exp.Expression:
+    """Sum, 0 where there are no rows."""
+    return exp.func("COALESCE", exp.Sum(this=value), exp.Literal.number(0))
+
+
+def _named(columns: Sequence[exp.Expression]) -> list[exp.Expression]:
+    return [exp.alias_(column, f"d{i}") for i, column in enumerate(columns)]
+
+
+def _grouped(query: exp.Select, columns: int) -> exp.Select:
+    """Grouped by its first columns."""
+    return query.group_by(*(exp.Literal.number(i + 1) for i in range(columns))) if columns else query
