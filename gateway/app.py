@@ -8,7 +8,6 @@ from importlib import import_module
 from pathlib import Path
 
 from fastapi import FastAPI
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
@@ -36,10 +35,6 @@ def create_app(gateway: Gateway) -> FastAPI:
     @app.get("/health/live", include_in_schema=False)
     async def live() -> Response:
         return Response(b'{"status":"ok"}', media_type="application/json")
-
-    @app.get("/hello", include_in_schema=False)
-    async def hello(_: Request) -> Response:
-        return Response(b'{"hello":"world"}', media_type="application/json")
 
     for prefix, module in DOORS.items():
         app.mount(prefix, door(module)(gateway))

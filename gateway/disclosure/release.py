@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from gateway.access.requester import Requester
@@ -23,9 +24,9 @@ from gateway.disclosure.released import (
 from gateway.disclosure.suppress import Protected, is_small, protect
 from gateway.model.answer import ANSWERED, Answer, Labels, SourceOutcome
 from gateway.model.capability import Coverage, Granularity
-from gateway.model.case import Case
+from gateway.model.case import Case, Diagnosis
 from gateway.model.dates import UNKNOWN_DATE, Age, DateInterval, DatePrecision
-from gateway.model.fields import UNCLASSIFIED
+from gateway.model.fields import UNCLASSIFIED, UNKNOWN_LABEL
 from gateway.model.values import Absent, Count, Precision
 from gateway.sources.meaning import iccc_labels
 from terminology import Terminology
@@ -242,16 +243,23 @@ def _date(found: DateInterval, verb: Verb) -> DateInterval:
 
 
 def _groups(case: Case, terminology: Terminology) -> tuple[ReleasedGroup, ...]:
-    return tuple(_group(case, edition, terminology) for edition in ICCC_EDITIONS)
+    return tuple(_group(case.diagnosis, edition, terminology) for edition in ICCC_EDITIONS)
 
 
-def _group(case: Case, edition: str, terminology: Terminology) -> ReleasedGroup:
-    main = iccc_labels(case.diagnosis, "iccc_main", edition, terminology)
-    sub = iccc_labels(case.diagnosis, "iccc_group", edition, terminology)
-    group = sub[0] if len(sub) == 1 else None
-    recode = None if group in {None, UNCLASSIFIED} else _recodes(edition, terminology).get(str(group))
-    return ReleasedGroup(edition, main[0] if len(main) == 1 else None, group, None, recode)
+@lru_cache(maxsize=65536)
+def _group(diagnosis: Diagnosis, edition: str, terminology: Terminology) -> ReleasedGroup:
+    main = _single(iccc_labels(diagnosis, "iccc_main", edition, terminology))
+    group = _single(iccc_labels(diagnosis, "iccc_group", edition, terminology))
+    extended = _single(iccc_labels(diagnosis, "iccc_extended", edition, terminology))
+    division = None if extended == UNCLASSIFIED else extended
+    return ReleasedGroup(edition, main, group, division, _recodes(edition, terminology).get(group or ""))
 
 
+def _single(labels: tuple[str, ...]) -> str | None:
+    """The label, None where several are open or nothing at all is known."""
+    return labels[0] if len(labels) == 1 and labels[0] != UNKNOWN_LABEL else None
+
+
+@lru_cache(maxsize=8)
 def _recodes(edition: str, terminology: Terminology) -> Mapping[str, str]:
     return {group.code: group.seer_recode for group in terminology.groups(edition) if group.seer_recode}

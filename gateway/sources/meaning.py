@@ -14,7 +14,7 @@ from gateway.model.fields import UNCLASSIFIED, UNKNOWN_LABEL
 from gateway.model.values import Absent, Truth
 from terminology import TOPOGRAPHIES, BoxSet, Terminology, Unmatched
 
-ICCC_LEVELS = {"iccc_main": "main", "iccc_group": "sub"}
+ICCC_LEVELS = {"iccc_main": "main", "iccc_group": "sub", "iccc_extended": "extended"}
 
 
 @lru_cache(maxsize=512)

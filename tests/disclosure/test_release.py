@@ -136,6 +136,7 @@ def test_fields_of_a_record_are_kept_cut_or_dropped_as_the_policy_says(tmp_path:
 
 def test_records_carry_their_group_in_both_editions() -> None:
     found = records(gateway_of(ListSource("a", [case(1, "a"), case(2, "a", diagnosis=Diagnosis("C22.0", 8963, 3))])))
+    assert [group.extended for c in found.cases for group in c.iccc] == [None, None, "VII(a).2", "IX(d).3"]
     groups = [[(group.edition, group.group, group.seer_recode) for group in c.iccc] for c in found.cases]
     assert groups == [
         [("2017", "IV(a)", "041"), ("2005", "IV(a)", "041")],
