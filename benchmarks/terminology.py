@@ -146,6 +146,7 @@ def _athena(relations: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         download = Path(folder) / "download"
         download.mkdir()
+        duckdb.execute("SET enable_progress_bar = false")
         duckdb.execute(DOWNLOAD.format(folder=download, relations=relations, others=max(1000, relations // 6)))
         size = sum(file.stat().st_size for file in download.iterdir()) / 2**20
         done = subprocess.run(

@@ -180,6 +180,8 @@ class _Load:
                 "preserve_insertion_order": False,
             }
             scanner = duckdb.connect(":memory:", config=settings)
+            # DuckDB draws its bar on standard output, where the answer goes.
+            scanner.execute("SET enable_progress_bar = false")
             try:
                 return self._run(scanner)
             except duckdb.Error as error:
