@@ -14,12 +14,13 @@ from typing import BinaryIO, cast
 
 import duckdb
 
+from gateway.synth.database import open_quiet
 from gateway.synth.truth import Progress
 
 RANGE_CASES = 1 << 13
 _GZIP_LEVEL = 1
 
-RENDERED_ROWS = "(SELECT t.*, copy FROM truth t, unnest(if(t.dirt = 'duplicate', [1, 2], [1])) AS c(copy))"
+RENDERED_ROWS = "(SELECT *, unnest(if(dirt = 'duplicate', [1, 2], [1])) AS copy FROM truth)"
 """The truth with a second row for each record that is there twice."""
 
 LAST_OF_PATIENT = 'lead(patient) OVER (ORDER BY "case") IS DISTINCT FROM patient'
@@ -28,7 +29,7 @@ LAST_OF_PATIENT = 'lead(patient) OVER (ORDER BY "case") IS DISTINCT FROM patient
 @contextmanager
 def truth_connection(truth: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the truth table as view `truth`."""
-    with duckdb.connect() as connection:
+    with open_quiet() as connection:
         connection.execute(f"CREATE VIEW truth AS FROM read_parquet({quoted(str(truth))})")
         yield connection
 
@@ -76,10 +77,13 @@ def write_delimited(
     *,
     relation: str = RENDERED_ROWS,
 ) -> None:
-    """Write a delimited file with a header line: SQL of each column by its name; quotes only where they must be."""
+    """Write a delimited file with a header line: SQL of each column by its name; quotes only where they must be.
+
+    Lines stand in the order of the relation: the truth is in the order of its cases, and DuckDB keeps it.
+    """
     listed = ", ".join(f'{sql} AS "{name}"' for name, sql in columns.items())
     connection.execute(
-        f'COPY (SELECT {listed} FROM {relation} ORDER BY "case") TO {quoted(str(target))} '
+        f"COPY (SELECT {listed} FROM {relation}) TO {quoted(str(target))} "
         f"(FORMAT csv, DELIMITER {quoted(delimiter)}, HEADER true)"
     )
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from gateway.synth import population
 from gateway.synth.codes import iccc_labels, icd10_codes
+from gateway.synth.database import open_quiet
 from gateway.synth.population import BLOCK, Chunk, Plan, draw_cases
 from gateway.synth.weights import COUNTRIES, Tumours, load_cells, load_tumours
 
@@ -66,7 +67,10 @@ def make_truth(
         No person-years for a country or year.
     """
     plan = Plan(seed, load_cells(countries, years), load_tumours(), years, dirt)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".truth-") as parts, duckdb.connect() as connection:
+    with (
+        tempfile.TemporaryDirectory(dir=path.parent, prefix=".truth-") as parts,
+        open_quiet() as connection,
+    ):
         _set_words(connection, plan.tumours, registry)
         for first in range(0, cases, CHUNK_CASES):
             count = min(CHUNK_CASES, cases - first)

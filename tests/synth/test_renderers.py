@@ -184,6 +184,8 @@ def test_delimited_files_have_a_line_a_tumour_and_odd_spellings_among_the_usual_
     path, *_ = FORMATS[name].render(truth, tmp_path / "x", nothing)
     lines = [line for line in lines_of(path, delimiter) if line.get("ObsoleteFlagTumourTable", "0") == "0"]
     assert len(lines) == 3_000
+    patients = [line.get("PAT") or line.get("ID") or line.get("PatientID") or line["Patient ID"] for line in lines]
+    assert patients == sorted(patients)
     assert all(None not in line and None not in line.values() for line in lines)
     column = next(name for name in ("Topo", "Site", "Topography", "Primary Site") if name in lines[0])
     spellings = {re.sub(r"\d", "9", line[column]) for line in lines}

@@ -14,8 +14,8 @@ from gateway.synth.truth import Progress
 SEX = {"male": "1", "female": "2"}
 VITAL_STATUS = {"alive": "1", "dead": "2"}
 
-ROWS = """(SELECT t.*, copy FROM truth t,
-    unnest(CASE WHEN t.dirt = 'duplicate' THEN [1, 2] WHEN t."case" % 100 = 50 THEN [1, 0] ELSE [1] END) AS c(copy))"""
+ROWS = """(SELECT *, unnest(
+    CASE WHEN dirt = 'duplicate' THEN [1, 2] WHEN "case" % 100 = 50 THEN [1, 0] ELSE [1] END) AS copy FROM truth)"""
 _SITE = """CASE WHEN dirt = 'invalid-code' AND "case" % 2 = 0 THEN '999'
     WHEN spelling = 1 THEN topography ELSE replace(topography[2:], '.', '') END"""
 _HISTOLOGY = """if(dirt = 'invalid-code' AND "case" % 2 = 1, '9999', morphology::VARCHAR)"""

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import duckdb
-
+from gateway.synth.database import open_quiet
 from gateway.synth.rendering import RENDERED_ROWS, cases_of, mapped, quoted
 from gateway.synth.truth import Progress
 
@@ -190,7 +189,7 @@ def render(truth: Path, target: Path, progress: Progress) -> list[Path]:
     """Write one DuckDB database; one that is already there is replaced."""
     path = target.with_name(f"{target.name}.duckdb")
     path.unlink(missing_ok=True)
-    with duckdb.connect(path) as connection:
+    with open_quiet(path) as connection:
         connection.execute(f"CREATE TEMP VIEW truth AS FROM read_parquet({quoted(str(truth))})")
         for name, columns in TABLES.items():
             connection.execute(f"CREATE TABLE {name} ({columns})")
