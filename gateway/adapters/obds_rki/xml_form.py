@@ -47,13 +47,15 @@ def read_xml(path: Path, columns: Columns, sink: Sink, *, strict: bool) -> None:
     on_control = None if strict else lambda line: sink.issue(line, "element", CONTROL)
     patients = 0
     for found in read_elements(path, reading.tag("Patient"), depth=2, on_control=on_control, only_there=True):
+        if found.element is None and not patients:
+            raise BadFile(
+                "there is no <Patient> in a <Menge_Patient>", where=path.name, expected="at least one patient"
+            )
         for stray in found.strays:
             raise reading.out_of_place(stray, "<Patient> elements in <Menge_Patient>")
         if found.element is not None:
             reading.patient(found.element)
             patients += 1
-    if not patients:
-        raise BadFile("there is no <Patient> in a <Menge_Patient>", where=path.name, expected="at least one patient")
 
 
 def _namespace_of(root: Root, path: Path, sink: Sink, strict: bool) -> str | None:
@@ -94,6 +96,11 @@ class _Reading:
         self.diagnoses = self._query("Primaerdiagnose")
         self.classifications = self._query(CLASSIFICATION_PATH)
         self.name_and_stage = (self._query("Name"), self._query("Stadium"))
+        self.astray = self._compiled(
+            "*[not(self::P:Patienten_Stammdaten or self::P:Menge_Tumor)] | P:Menge_Tumor/*[not(self::P:Tumor)]".replace(
+                "P:", "n:" if namespace else ""
+            )
+        )
         self.mixed = self._compiled(".//*[*][text()[normalize-space()]]")
 
     def tag(self, name: str) -> str:
@@ -106,6 +113,9 @@ class _Reading:
 
     def patient(self, patient: etree._Element) -> None:
         """Add each tumour of a patient."""
+        for element in self.astray(patient):
+            expected = "<Patienten_Stammdaten>, <Menge_Tumor> and <Tumor>"
+            raise self.out_of_place(element, expected)  # type: ignore[arg-type]  # elements by its path
         record = Record(line_of(patient), self.sink, self.strict)
         if self.delivery is None:
             self.delivery = self._values(patient.getroottree().getroot(), DELIVERY, record)
