@@ -24,10 +24,11 @@ from gateway.sources.profile import CODED_FIELDS, Profile, names_of
 from gateway.sources.reading import NOT_IN_FILE
 
 NO_PATIENT = Finding("patient", "has no patient id")
-BEFORE_BIRTH = Finding("incidence", "ends before the date of birth begins")
+BORN_LATER = Finding("birth", "begins after the incidence date ends")
 READER = Finding("record", "has an issue of the reader, and the profile is strict")
 REPEATED = Finding("tumour", "repeats the patient and tumour of an earlier record")
 
+_BORN_LATER = "map_incidence.incidence_hi < map_birth.birth_lo"
 _NOT_OUT = "kept.row NOT IN (SELECT row FROM kept_out)"
 _PIECE = 20_000
 _CODED = (*sorted(CODED_FIELDS), "stage")
@@ -142,7 +143,7 @@ class Tables:
         """
         self._means = {output: f"map_{n.name}.{output}" for n in normalisers for output in n.outputs}
         strict = self._profile.mode == "strict"
-        needed = normalisers if strict else [n for n in normalisers if n.name in ("diagnosis", "incidence", "birth")]
+        needed = normalisers if strict else [n for n in normalisers if n.name in ("diagnosis", "incidence")]
         fault, refused = self._fault(), self._refused(normalisers)
         self._run(
             f"CREATE TABLE kept_out AS SELECT * FROM (SELECT kept.row, kept.file, {fault} AS fault, {refused} AS refused "
@@ -226,6 +227,8 @@ class Tables:
 
     def _date(self, name: str, part: str) -> str:
         means = self._means.get(f"{name}_{part}")
+        if means and name == "birth":
+            means = f"CASE WHEN {_BORN_LATER} THEN NULL ELSE {means} END"
         if part == "precision":
             return f"{means or 'NULL'}::UTINYINT"
         return f"DATE '1970-01-01' + {means}" if means else "NULL::DATE"
@@ -246,6 +249,7 @@ class Tables:
                 "days_lo": _cut(f"{incidence}_lo - {birth}_hi"),
                 "days_hi": _cut(f"{incidence}_hi - {birth}_lo"),
             }
+            derived = {part: f"(CASE WHEN {_BORN_LATER} THEN NULL ELSE {sql} END)" for part, sql in derived.items()}
         ages = {}
         for part, fallback in derived.items():
             whens = ""
@@ -263,8 +267,6 @@ class Tables:
         number = self._book.finding
         faults = [f"CASE WHEN {self._id('patient')} = '' THEN {number(NO_PATIENT)} END"]
         faults += [self._means[f"{name}_fault"] for name in ("diagnosis", "incidence")]
-        if "birth_lo" in self._means:
-            faults.append(f"CASE WHEN map_incidence.incidence_hi < map_birth.birth_lo THEN {number(BEFORE_BIRTH)} END")
         return f"coalesce({', '.join(faults)})::INTEGER"
 
     def _refused(self, normalisers: Sequence[Normaliser]) -> str:
@@ -275,6 +277,8 @@ class Tables:
         issues = [f"map_{n.name}.{n.name}_issue" for n in normalisers]
         if notes:
             issues = [f"CASE WHEN {i} NOT IN ({', '.join(map(str, notes))}) THEN {i} END" for i in issues]
+        if "birth_lo" in self._means:
+            issues.append(f"CASE WHEN {_BORN_LATER} THEN {self._book.finding(BORN_LATER)} END")
         return f"coalesce({', '.join(issues)}, NULL)::INTEGER"
 
     def _values(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
@@ -320,19 +324,28 @@ class Tables:
 
     def issues(self, normalisers: Sequence[Normaliser], lines: int) -> Iterator[tuple[int, Finding, int, list[int]]]:
         """File, finding, number of records and first lines of everything that became unknown or was remarked."""
-        findings = list(self._book.findings)
         for n in normalisers:
             issue = f"{n.name}_issue"
-            if not self._one(f"SELECT count({issue}) FROM map_{n.name}"):
-                continue
-            found = self._run(
-                f"SELECT kept.file, {issue} AS number, count(*), min(row, {lines}) FROM kept JOIN "
-                f"(SELECT * FROM map_{n.name} WHERE {issue} IS NOT NULL) m ON {self._same(n, 'm')} GROUP BY ALL ORDER BY ALL"
-            ).fetchall()
-            for file, number, count, rows in found:
-                wanted = ", ".join(f"({row}, {number})" for row in rows)
-                places = self._places(f"SELECT * FROM (VALUES {wanted}) v(row, number)")
-                yield file, findings[number], count, [line for _, line, _ in places]
+            if self._one(f"SELECT count({issue}) FROM map_{n.name}"):
+                yield from self._issues_in(f"map_{n.name}.{issue}", (n,), lines)
+        if "birth_lo" in self._means:
+            number = self._book.finding(BORN_LATER)
+            dates = [n for n in normalisers if n.name in ("birth", "incidence")]
+            yield from self._issues_in(f"CASE WHEN {_BORN_LATER} THEN {number} END", dates, lines)
+
+    def _issues_in(
+        self, issue: str, normalisers: Sequence[Normaliser], lines: int
+    ) -> Iterator[tuple[int, Finding, int, list[int]]]:
+        findings = list(self._book.findings)
+        joins = self._joins(normalisers).replace("LEFT JOIN", "JOIN")
+        found = self._run(
+            f"SELECT kept.file, {issue} AS number, count(*), min(row, {lines}) FROM kept {joins} "
+            "WHERE number IS NOT NULL GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+        for file, number, count, rows in found:
+            wanted = ", ".join(f"({row}, {number})" for row in rows)
+            places = self._places(f"SELECT * FROM (VALUES {wanted}) v(row, number)")
+            yield file, findings[number], count, [line for _, line, _ in places]
 
     def _places(self, rows: str) -> list[tuple[int, int, Finding]]:
         """File and line of rows; `rows` is a query of (row, number of a finding)."""
