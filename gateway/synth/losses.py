@@ -49,9 +49,7 @@ _NO_COUNTRY = _never("country", "the country is declared by the settings")
 _NAACCR_BASIS = _recoded(
     "basis", {"6": "7", "8": "7"}, "item 490 does not tell histology of a metastasis or cytogenetics from histology"
 )
-_NO_PAEDIATRIC_STAGE = Loss(
-    "stage", quoted("unknown"), "INRGSS and Toronto items came with version 25; the items for TNM are left blank"
-)
+_NO_PAEDIATRIC_STAGE = _never("stage", "INRGSS and Toronto items came with version 25")
 _HISTOLOGY_IS_ONE_CODE = Loss(
     "morphology",
     "if(behaviour IS NULL, NULL, morphology)",

@@ -26,7 +26,7 @@ from tests.synth.loaded import COLUMNS, Row, ask, open_rendering, rows_of
 
 CASES = 4_000
 SEED = 21
-COUNTRIES = {"naaccr": ("US", "CA"), "obds": ("DE",), "omop": ("FR", "IT", "JP")}
+COUNTRIES = {"naaccr": ("US", "CA", "DE", "JP"), "obds": ("DE",), "omop": ("FR", "IT", "JP")}
 WORDS = (
     "topography",
     "morphology",
