@@ -246,7 +246,7 @@ def _range_text(low: object, high: object, full: tuple[object, object], word: st
     return f"{low}" if low == high else f"{low}-{high}"
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _mask(cells: BoxSet) -> Mask:
     packed = np.frombuffer(cells.bits.to_bytes((CELLS + 7) // 8, "little"), np.uint8)
     mask = np.unpackbits(packed, count=CELLS, bitorder="little").view(np.bool_).reshape(SHAPE)

@@ -27,7 +27,8 @@ from terminology.systems.ncit import Ncit
 from terminology.systems.omop import Omop
 from terminology.systems.snomed import SnomedCt
 
-MEANINGS_KEPT = 256
+# A meaning holds up to 430 kB.
+MEANINGS_KEPT = 128
 
 
 @lru_cache(maxsize=4)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from terminology import build
-from terminology.errors import TerminologyError
+from terminology.errors import ManifestMismatch, TerminologyError
 from terminology.store import Store
 
 # Tables of the built file that belong to each pack, with what marks the pack's own rows.
@@ -97,13 +97,30 @@ def install(
 
 
 def _packs_to_keep(path: Path, pack: str) -> tuple[str, ...]:
+    """Other packs of the file that is there; one of another version may only be replaced if it has none."""
     if not path.is_file():
         return ()
-    store = Store(path)
+    try:
+        store = Store(path)
+    except ManifestMismatch:
+        if _pack_names(path) <= {pack}:
+            return ()
+        raise
     try:
         return tuple(entry.name for entry in store.sources if entry.kind == "pack" and entry.name != pack)
     finally:
         store.close()
+
+
+def _pack_names(path: Path) -> set[str]:
+    """Packs of a terminology file of any version; a pack of no name stands for what is no such file."""
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        return {name for (name,) in connection.execute("SELECT name FROM source WHERE kind = 'pack'")}
+    except sqlite3.DatabaseError:
+        return {""}
+    finally:
+        connection.close()
 
 
 def _fill(

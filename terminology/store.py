@@ -171,4 +171,4 @@ def _check(store: Store) -> None:
             )
 
 
-_REMEDY = "delete the file, or load your packs again with `iccd terminology load`"
+_REMEDY = "delete the file and load your packs again with `iccd terminology load`"

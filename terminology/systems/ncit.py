@@ -18,7 +18,7 @@ from terminology.errors import UnknownCode, UnknownSystem, Unmatched
 from terminology.nouns import Concept, Cover, Meaning, SystemInfo
 from terminology.rowtext import rows_text
 from terminology.store import Store
-from terminology.systems.patterns import boxes_of, cover_of
+from terminology.systems.patterns import PatternIndex, boxes_of
 
 _NOTATION = re.compile(r"(?:NCIT:)?(C\d{2,7})", re.ASCII)
 _EXPECTED = "an NCI Thesaurus code as C3270"
@@ -122,10 +122,14 @@ class Ncit:
         """The concept itself: the hierarchy of the thesaurus is not shipped."""
         return frozenset({self._found(code, edition)[0]})
 
+    @cached_property
+    def _index(self) -> PatternIndex:
+        return PatternIndex(self._preferred)
+
     def cover(self, boxes: BoxSet, edition: str | None) -> Cover:
         """Concepts of preferred terms inside a set of tumours, and those that overlap it."""
         del edition
-        return cover_of(self.name, boxes, self._preferred, "icdo3_ncit")
+        return self._index.cover(self.name, boxes, "icdo3_ncit")
 
 
 def _decisive(rows: list[_Row]) -> list[_Row]:

@@ -18,7 +18,7 @@ from terminology.nouns import Concept, Cover, Meaning, SystemInfo
 from terminology.rowtext import rows_text
 from terminology.store import Store
 from terminology.systems.icd10 import Icd10
-from terminology.systems.patterns import boxes_of, cover_of
+from terminology.systems.patterns import PatternIndex, boxes_of
 
 _EXPECTED = "a concept id of the OMOP vocabularies that are loaded"
 _FIRST_LOCAL = 2_000_000_001
@@ -202,10 +202,14 @@ class Omop:
         rows = self._store.texts("SELECT descendant FROM omop_descendant WHERE ancestor = ?", (concept.concept_id,))
         return frozenset({str(concept.concept_id), *(row[0] for row in rows)})
 
+    @cached_property
+    def _index(self) -> PatternIndex:
+        return PatternIndex(self._icdo3)
+
     def cover(self, boxes: BoxSet, edition: str | None) -> Cover:
         """ICDO3 concepts inside a set of tumours, and those that overlap it."""
         del edition
-        return cover_of(self.name, boxes, self._icdo3, "omop_concepts")
+        return self._index.cover(self.name, boxes, "omop_concepts")
 
 
 def _try_icdo(concept: _Concept) -> IcdO | None:

@@ -18,7 +18,7 @@ from terminology.nouns import Concept, Cover, Meaning, SystemInfo
 from terminology.rowtext import rows_text
 from terminology.store import Store
 from terminology.systems.omop import Omop
-from terminology.systems.patterns import boxes_of, cover_of
+from terminology.systems.patterns import PatternIndex, boxes_of
 
 
 class SnomedCt:
@@ -104,8 +104,11 @@ class SnomedCt:
         """The concept itself; its hierarchy is known by OMOP ids only."""
         return frozenset({self.lookup(code, edition).code})
 
+    @cached_property
+    def _index(self) -> PatternIndex:
+        return PatternIndex({code: tuple(icdo for icdo, *_ in rows) for code, rows in self._rows.items()})
+
     def cover(self, boxes: BoxSet, edition: str | None) -> Cover:
         """Concepts inside a set of tumours by the loaded map, and those that overlap it."""
         del edition
-        mapped = {code: tuple(icdo for icdo, *_ in rows) for code, rows in self._rows.items()}
-        return cover_of(self.name, boxes, mapped, "snomed")
+        return self._index.cover(self.name, boxes, "snomed")

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 
-from terminology import BoxSet, LoadFailed, Terminology, TerminologyError, UnknownCode, UnknownSystem, Unmatched
+from terminology import (
+    BoxSet,
+    LoadFailed,
+    ManifestMismatch,
+    Terminology,
+    TerminologyError,
+    UnknownCode,
+    UnknownSystem,
+    Unmatched,
+)
 from terminology.athena import load_athena
 from terminology.snomed_packs import load_rf2, load_table
 from terminology.store import Store
@@ -169,6 +179,26 @@ def test_packs_are_carried_over_when_another_is_loaded(shared_dir: Path, tmp_pat
         terms.meaning("OMOP", "44498991")
     load_athena(sample, path)
     assert loaded(path).version == terms.version
+
+
+def test_a_file_of_another_version_is_replaced_if_it_holds_nothing_else(tmp_path: Path, path: Path) -> None:
+    def make_old() -> None:
+        connection = sqlite3.connect(path)
+        connection.execute("UPDATE manifest SET value = '2020.1' WHERE key = 'version'")
+        connection.commit()
+        connection.close()
+
+    load_table(table(tmp_path), path)
+    make_old()
+    load_table(table(tmp_path), path)
+    assert loaded(path).meaning("SCT", "7777771").boxes
+    connection = sqlite3.connect(path)
+    connection.execute("INSERT INTO source VALUES ('athena', 'pack', '1', 'x', 1)")
+    connection.commit()
+    connection.close()
+    make_old()
+    with pytest.raises(ManifestMismatch, match="version is"):
+        load_table(table(tmp_path), path)
 
 
 def test_the_shared_table_loads(shared_dir: Path, path: Path) -> None:
