@@ -72,7 +72,7 @@ FIELDS: tuple[Field, ...] = (
     _field("oBDS_RKIPatientTumorId", TUMOUR, "@Tumor_ID", _ID),
     _field("Diagnosedatum", TUMOUR, f"{_DX}/Diagnosedatum", _DATE),
     _field("Diagnosedatum_Genauigkeit", TUMOUR, f"{_DX}/Diagnosedatum/@Datumsgenauigkeit", _PRECISION),
-    _field("Diagnosealter", TUMOUR, "", r"\d{1,3}"),
+    _field("Diagnosealter", TUMOUR, "", r"\d{1,3}", required=False),
     _field("Inzidenzort", TUMOUR, f"{_DX}/Inzidenzort", r"\d{5}"),
     _field("Diagnose_ICD10_Code", TUMOUR, f"{_DX}/Primaertumor_ICD/Code", r"[CD]\d\d(\.\d\d?)?|M72\.4"),
     _field("Diagnose_ICD10_Version", TUMOUR, f"{_DX}/Primaertumor_ICD/Version", _ICD_VERSION, required=False),
