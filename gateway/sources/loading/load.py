@@ -157,7 +157,7 @@ class _Load:
         self.clock = now
 
     def run(self, scratch: Path, target: Path, loaded_at: str, force: bool) -> LoadReport:
-        connection = work_connection(":memory:", scratch / "spill", memory_mib=MEMORY_MIB, threads=THREADS)
+        connection = work_connection(scratch / "work.duckdb", scratch / "spill", memory_mib=MEMORY_MIB, threads=THREADS)
         try:
             spool = Spool(connection, self.profile, scratch, self._count)
             with closing(spool):

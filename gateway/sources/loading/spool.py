@@ -8,6 +8,7 @@ file (line feeds inside quotes, a quote that is never closed) is read again with
 from __future__ import annotations
 
 import csv
+import io
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -109,6 +110,8 @@ class Spool:
             self._start_spool()
         self._write((line, *values))
         self._spooled += 1
+        if not self._spooled % _EVERY:
+            self._flush()
         self._count()
 
     def reject(self, line: int, item: str, reason: str) -> None:
@@ -160,6 +163,7 @@ class Spool:
         """End a file: what was spooled goes into the table."""
         if self._text is None:
             return
+        self._flush()
         self._text.close()
         self._text = None
         columns = ", ".join(f"'f{number}': 'VARCHAR'" for number in range(self._width))
@@ -188,9 +192,17 @@ class Spool:
         return ", ".join(" || chr(31) || ".join(text_of[column] for column in group) for group in self._groups)
 
     def _start_spool(self) -> None:
-        self._text = self._spool_path.open("w", encoding="utf-8", errors="replace", newline="", buffering=1 << 20)
-        self._write = csv.writer(self._text, lineterminator="\n").writerow
+        self._text = self._spool_path.open("w", encoding="utf-8", errors="replace", newline="")
+        self._buffer = io.StringIO(newline="")
+        self._write = csv.writer(self._buffer, lineterminator="\n").writerow
         self._spooled = 0
+
+    def _flush(self) -> None:
+        """Write what has been added; a carriage return inside a text is a blank, for DuckDB takes it for a line's end."""
+        if self._text is not None:
+            self._text.write(self._buffer.getvalue().replace("\r", " "))
+            self._buffer.seek(0)
+            self._buffer.truncate()
 
     def _count(self, number: int = 1) -> None:
         before = self.records

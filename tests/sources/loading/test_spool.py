@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import BadFile
@@ -35,6 +35,7 @@ NASTY = st.text(st.one_of(st.characters(codec="utf-8"), st.sampled_from("\x00\x1
 
 
 @settings(max_examples=10, deadline=None)
+@example(["\r", "1\r", "a\r\nb"])
 @given(st.lists(NASTY, min_size=1, max_size=20))
 def test_any_text_is_one_value_of_one_record(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     records = [(n, record(str(n), sex=text)) for n, text in enumerate(texts, start=1)]
