@@ -23,7 +23,7 @@ from gateway.model.case import Diagnosis
 from gateway.model.values import Absent
 from terminology import IcdO, UnknownCode, parse_icdo
 
-ICDO_TEXT = re.compile(r"(M-?)?\d{4}/\d\b.*", re.IGNORECASE | re.DOTALL)
+ICDO_TEXT = re.compile(r"(?:M-?)?\d{4}\s*/\s*\d(?:\s*-?\s*(?:C\d\d\.?\d?|NULL))?", re.IGNORECASE | re.ASCII)
 """A source value is read as ICD-O-3 only with morphology and behaviour: `C74.9` alone may be ICD-10."""
 
 NAMED_CODES = 5
@@ -136,7 +136,7 @@ def read_codes(pairs: Iterable[Pair], concepts: Concepts, texts: Mapping[str, fr
         Source values of the pairs of `texts_needed`, with the pairs each occurs with.
     """
     tumours = _Tumours()
-    by_text = _by_text(texts, tumours)
+    by_text, refused = _by_text(texts, tumours)
     open_pairs = texts_needed(pairs, concepts) if by_text else frozenset()
     numbers: dict[Pair, int] = {}
     rest: dict[Pair, int] = {}
@@ -154,28 +154,26 @@ def read_codes(pairs: Iterable[Pair], concepts: Concepts, texts: Mapping[str, fr
         tuple(_branches(numbers, rest, by_text)),
         tuple(frozenset(each) for each in tumours.pairs),
         tuple(by_text),
-        tuple(_notes(unresolved, concepts.odd)),
+        tuple(_notes(unresolved, concepts.odd, refused)),
     )
 
 
-def icdo_of_text(value: str) -> IcdO | None:
-    """ICD-O-3 code of a source value, None if it is not written as morphology/behaviour with or without a site."""
-    if not ICDO_TEXT.fullmatch(value.strip()):
-        return None
-    try:
-        return parse_icdo(value)
-    except UnknownCode:
-        return None
-
-
-def _by_text(texts: Mapping[str, frozenset[Pair]], tumours: _Tumours) -> dict[str, int]:
+def _by_text(texts: Mapping[str, frozenset[Pair]], tumours: _Tumours) -> tuple[dict[str, int], frozenset[str]]:
+    """Tumour of each source value that is an ICD-O-3 code, and those that look like one and do not exist."""
     found = {}
+    refused = set()
     for value, where in sorted(texts.items()):
-        code = icdo_of_text(value)
-        if code is not None:
-            for pair in sorted(where):
-                found[value] = tumours.number(pair, cells_of_code(code), _recorded(code))
-    return found
+        written = value.strip()
+        if not ICDO_TEXT.fullmatch(written):
+            continue
+        try:
+            code = parse_icdo(written)
+        except UnknownCode:
+            refused.add(written)
+            continue
+        for pair in sorted(where):
+            found[value] = tumours.number(pair, cells_of_code(code), _recorded(code))
+    return found, frozenset(refused)
 
 
 def _number(pair: Pair, concepts: Concepts, tumours: _Tumours, unresolved: set[int]) -> int:
@@ -258,12 +256,17 @@ def _branch(
         yield Branch(column, ids, np.array([number for _, number in rows], np.int64), concepts, sources)
 
 
-def _notes(unresolved: set[int], odd: frozenset[str]) -> Iterator[str]:
+def _notes(unresolved: set[int], odd: frozenset[str], refused: frozenset[str]) -> Iterator[str]:
     if unresolved:
         yield (
             f"{len(unresolved)} codes of tumours have no ICD-O-3 meaning in this database: "
             "their cases are possible for every diagnosis"
         )
     if odd:
-        shown = ", ".join(sorted(odd)[:NAMED_CODES])
-        yield f"codes of this database that ICD-O-3 does not have: {shown}{', ...' if len(odd) > NAMED_CODES else ''}"
+        yield f"concepts with codes that ICD-O-3 does not have, counted as tumours of unknown diagnosis: {_some(odd)}"
+    if refused:
+        yield f"source values that ICD-O-3 does not have, not counted: {_some(refused)}"
+
+
+def _some(codes: frozenset[str]) -> str:
+    return ", ".join(sorted(codes)[:NAMED_CODES]) + (", ..." if len(codes) > NAMED_CODES else "")

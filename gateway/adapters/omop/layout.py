@@ -58,6 +58,8 @@ class Layout:
         Whether ids of persons, conditions or concepts have 64 bits.
     dated
         Whether the database itself sees to it that every condition has a date.
+    catalog
+        Catalog that the schemas are in; DuckDB needs it where file and schema have the same name.
     """
 
     schema: str | None
@@ -67,6 +69,7 @@ class Layout:
     by_date: bool = False
     big_ids: bool = False
     dated: bool = False
+    catalog: str | None = None
 
     @property
     def version(self) -> str:
@@ -86,10 +89,10 @@ class Layout:
     def table(self, name: str, alias: str) -> exp.Table:
         """A table in its schema under an alias."""
         schema = self.vocabulary_schema if name in VOCABULARY else self.schema
-        identifier = None if schema is None else exp.to_identifier(schema, quoted=True)
-        return exp.Table(
-            this=exp.to_identifier(name), db=identifier, alias=exp.TableAlias(this=exp.to_identifier(alias))
-        )
+        place = {} if schema is None else {"db": exp.to_identifier(schema, quoted=True)}
+        if place and self.catalog is not None:
+            place["catalog"] = exp.to_identifier(self.catalog, quoted=True)
+        return exp.Table(this=exp.to_identifier(name), alias=exp.TableAlias(this=exp.to_identifier(alias)), **place)
 
     def bind(self, tree: exp.Expression) -> exp.Expression:
         """The same statement with its tables in their schemas."""
@@ -140,6 +143,7 @@ def read_layout(session: Session, dialect: str, settings: OmopSettings) -> Layou
         settings.case_rule == "occurrence",
         any(column.kind in BIG_TYPES for column in clinical["condition_occurrence"].values()),
         not clinical["condition_occurrence"]["condition_start_date"].nullable,
+        str(session.fetch("SELECT CURRENT_DATABASE()", {})[0][0]) if dialect == "duckdb" else None,
     )
 
 

@@ -14,7 +14,8 @@ import psycopg
 from psycopg import conninfo
 
 from gateway.adapters.omop.engine import Parameters, Row
-from gateway.errors import SourceUnavailable
+from gateway.adapters.omop.settings import EXPECTED_LOCATION
+from gateway.errors import BadSettings, SourceUnavailable
 from gateway.sources.base import Deadline
 
 CONNECT_SECONDS = 5
@@ -29,14 +30,7 @@ class PostgresEngine:
     dialect = "postgres"
 
     def __init__(self, url: str, password: str | None, name: str) -> None:
-        secret = {} if password is None else {"password": password}
-        self._conninfo = conninfo.make_conninfo(
-            url,
-            **secret,
-            connect_timeout=CONNECT_SECONDS,
-            application_name="iccd",
-            options=" ".join(f"-c {key}={value}" for key, value in SESSION.items()),
-        )
+        self._conninfo = _conninfo(url, password)
         self._name = name
         self._lock = threading.Lock()
         self._idle: list[psycopg.Connection] = []
@@ -98,6 +92,17 @@ class PostgresEngine:
             return
         with self._lock:
             self._idle.append(connection)
+
+
+def _conninfo(url: str, password: str | None) -> str:
+    secret = {} if password is None else {"password": password}
+    options = " ".join(f"-c {key}={value}" for key, value in SESSION.items())
+    try:
+        return conninfo.make_conninfo(
+            url, **secret, connect_timeout=CONNECT_SECONDS, application_name="iccd", options=options
+        )
+    except psycopg.ProgrammingError:
+        raise BadSettings("the URL of the database cannot be read", expected=EXPECTED_LOCATION) from None
 
 
 class PostgresSession:

@@ -123,6 +123,8 @@ class OmopSource:
 
     async def _in_session(self, work: Callable[[Session], T], deadline: Deadline) -> T:
         """Run blocking work in a thread with a session; cancelling the asker stops the statement."""
+        if deadline.remaining() <= 0:
+            raise TimeoutError
         running: list[Session] = []
         gone = threading.Event()
 

@@ -40,6 +40,13 @@ SELECT DISTINCT a.descendant_concept_id FROM concept_ancestor AS a
 WHERE a.ancestor_concept_id IN (SELECT UNNEST(CAST($roots AS BIGINT[])))
 AND a.descendant_concept_id IN (SELECT UNNEST(CAST($ids AS BIGINT[])))
 """
+MAPPED_TUMOURS = """
+SELECT DISTINCT r.concept_id_1 FROM concept_relationship AS r
+JOIN concept_ancestor AS a ON a.descendant_concept_id = r.concept_id_2
+WHERE a.ancestor_concept_id IN (SELECT UNNEST(CAST($roots AS BIGINT[])))
+AND r.concept_id_1 IN (SELECT UNNEST(CAST($ids AS BIGINT[])))
+AND r.relationship_id IN (SELECT UNNEST(CAST($maps_to AS TEXT[]))) AND COALESCE(r.invalid_reason, '') = ''
+"""
 BELOW = """
 SELECT a.ancestor_concept_id AS id, a.descendant_concept_id AS below FROM concept_ancestor AS a
 WHERE a.ancestor_concept_id IN (SELECT UNNEST(CAST($ids AS BIGINT[])))
@@ -201,7 +208,7 @@ class Vocabulary:
     def under(self, concepts: Collection[int]) -> frozenset[int]:
         """The concepts, those below them, and those that map to any of these."""
         below = {*concepts, *self._ids(RELATED, concepts)} if self._has_tree else {*concepts}
-        if "concept_relationship" not in self._layout.tables:
+        if not self._has_relations:
             return frozenset(below)
         mapping = self.fetch(MAPPING_TO, ids=sorted(below), maps_to=list(self._names.maps_to))
         return frozenset(below | {int(row[0]) for row in mapping})
@@ -209,6 +216,10 @@ class Vocabulary:
     def over(self, concepts: Collection[int]) -> frozenset[int]:
         """The concepts above these."""
         return frozenset(self._ids(ABOVE, concepts)) if self._has_tree else frozenset()
+
+    @property
+    def _has_relations(self) -> bool:
+        return "concept_relationship" in self._layout.tables
 
     @property
     def _has_tree(self) -> bool:
@@ -222,6 +233,8 @@ class Vocabulary:
         if not ids or not self._has_tree:
             return roots.intersection(ids)
         rows = self.fetch(TUMOURS, roots=sorted(roots), ids=ids)
+        if self._has_relations:
+            rows += self.fetch(MAPPED_TUMOURS, roots=sorted(roots), ids=ids, maps_to=list(self._names.maps_to))
         return {int(row[0]) for row in rows} | roots.intersection(ids)
 
     def _icdo(self, codes: Mapping[int, str]) -> tuple[dict[int, IcdO], frozenset[str]]:
@@ -242,7 +255,7 @@ class Vocabulary:
         return cells_of_boxes(meaning.boxes) if meaning.bounded and meaning.boxes else None
 
     def _codes_below(self, ids: Collection[int]) -> dict[int, list[IcdO]]:
-        if "concept_relationship" not in self._layout.tables:
+        if not self._has_relations:
             return {}
         rows = self.fetch(
             ICDO_BELOW.format(below=BELOW if self._has_tree else ONLY_SELF),
@@ -257,7 +270,7 @@ class Vocabulary:
         return {i: codes for i, codes in found.items() if codes}
 
     def _axes(self, ids: Collection[int]) -> tuple[dict[int, list[IcdO]], dict[int, list[IcdO]]]:
-        if "concept_relationship" not in self._layout.tables:
+        if not self._has_relations:
             return {}, {}
         axes = [*self._names.histology, *self._names.topography]
         rows = self.fetch(ICDO_AXES, ids=sorted(ids), axes=axes, icdo=list(self._names.icdo))

@@ -1,11 +1,13 @@
-"""A PostgreSQL server for the tests of this folder, started once."""
+"""A PostgreSQL server for the tests of this folder, started once, and sources on both engines."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.adapters.omop.servers import Opener, on_duckdb, on_postgres
 from tests.conftest import IN_CI
 from tests.postgres import NoPostgres, running_postgres
 
@@ -24,3 +26,11 @@ def postgres_url() -> Iterator[str]:
         yield url
     finally:
         server.__exit__(None, None, None)
+
+
+@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
+    """Opens a source over a database that a test makes up, on each engine in turn."""
+    opener = on_duckdb(tmp_path) if request.param == "duckdb" else on_postgres(request.getfixturevalue("postgres_url"))
+    yield opener
+    opener.close()
