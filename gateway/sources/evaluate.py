@@ -16,7 +16,7 @@ from gateway.model.dates import interval_within
 from gateway.model.fields import AGE_BANDS, FIELDS, UNKNOWN_LABEL
 from gateway.model.query import And, Between, CaseQuery, DateBetween, DiagnosisIn, Expr, Not, OneOf, Or, Unit
 from gateway.model.values import Absent, Count, Truth
-from gateway.sources.meaning import iccc_labels, matches, meaning_of
+from gateway.sources.meaning import iccc_labels, matches, meaning_of, recorded_code_truth
 from terminology import Terminology
 
 
@@ -30,7 +30,8 @@ def evaluate(expr: Expr, case: Case, terminology: Terminology) -> Truth:
         case Not(item):
             return Truth(2 - evaluate(item, case, terminology))
         case DiagnosisIn(certain=certain, possible=possible) if certain is not None and possible is not None:
-            return matches(meaning_of(case.diagnosis, terminology), certain, possible)
+            by_code = recorded_code_truth(case.diagnosis, expr)
+            return matches(meaning_of(case.diagnosis, terminology), certain, possible) if by_code is None else by_code
         case Between(field, low, high):
             return _between(_interval(case, field), low, high)
         case DateBetween(low, high):

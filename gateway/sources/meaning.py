@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from gateway.model.case import Diagnosis
 from gateway.model.fields import UNCLASSIFIED, UNKNOWN_LABEL
+from gateway.model.query import DiagnosisIn
 from gateway.model.values import Absent, Truth
 from terminology import TOPOGRAPHIES, BoxSet, Terminology, Unmatched
 
@@ -40,6 +41,20 @@ def matches(meaning: BoxSet, certain: BoxSet, possible: BoxSet) -> Truth:
     if meaning <= certain:
         return Truth.YES
     return Truth.POSSIBLE if meaning.overlaps(possible) else Truth.NO
+
+
+def recorded_code_truth(diagnosis: Diagnosis, leaf: DiagnosisIn) -> Truth | None:
+    """Comparison of codes where a registry recorded ICD-10 alone and ICD-10 is asked for; else None.
+
+    The map of ICD-10 to ICD-O-3 is inexact, so its box sets would leave open what the codes themselves decide: the
+    same code or one below it is meant, a code above it may be.
+    """
+    if diagnosis.icd10 is None or not _without_axes(diagnosis) or leaf.field != "diagnosis":
+        return None
+    if any(term.system != "ICD10" for term in leaf.terms):
+        return None
+    recorded = _bare(diagnosis.icd10)
+    return max((_code_truth(recorded, _bare(term.code)) for term in leaf.terms), default=Truth.NO)
 
 
 @lru_cache(maxsize=65536)
@@ -73,6 +88,21 @@ def group_boxes(dimension: str, edition: str, terminology: Terminology) -> tuple
         if group.level == level or (level == "sub" and group.level == "main" and group.code not in with_children)
     ]
     return tuple((code, terminology.meaning("ICCC3", code, edition).boxes) for code in chosen)
+
+
+def _without_axes(diagnosis: Diagnosis) -> bool:
+    return all(isinstance(axis, Absent) for axis in (diagnosis.topography, diagnosis.morphology, diagnosis.behaviour))
+
+
+def _bare(code: str) -> str:
+    """ICD-10 code without dot, dash and case: `c64.-` and `C64` are the same."""
+    return code.upper().replace(".", "").rstrip("-")
+
+
+def _code_truth(recorded: str, asked: str) -> Truth:
+    if recorded.startswith(asked):
+        return Truth.YES
+    return Truth.POSSIBLE if asked.startswith(recorded) else Truth.NO
 
 
 def _complete(diagnosis: Diagnosis) -> bool:

@@ -148,7 +148,7 @@ class Views:
         key = (leaf.field, leaf.terms)
         kept = self._outcomes.get(key)
         if kept is None or kept[0] != leaf.certain or kept[1] != leaf.possible:
-            vector = self._diagnoses.outcomes(leaf.certain, leaf.possible)
+            vector = self._diagnoses.truths(leaf)
             kept = self._outcomes.put(key, (leaf.certain, leaf.possible, next(self._numbers), vector))
         return kept[2], kept[3]
 

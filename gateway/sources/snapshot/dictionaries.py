@@ -18,7 +18,9 @@ from gateway.errors import SourceFailure
 from gateway.model.answer import Labels
 from gateway.model.case import Coded, Diagnosis
 from gateway.model.fields import FIELDS, UNCLASSIFIED, UNKNOWN_LABEL
+from gateway.model.query import DiagnosisIn
 from gateway.model.values import Absent, Truth
+from gateway.sources.meaning import recorded_code_truth
 from gateway.sources.snapshot.layout import CODED
 from gateway.sources.tabulate import Axis, axis_of
 from terminology import BEHAVIOURS, MORPHOLOGIES, TOPOGRAPHIES, BoxSet, Terminology, Unmatched
@@ -84,10 +86,22 @@ class Diagnoses:
         self._cells: Cells = np.concatenate(pieces) if pieces else np.empty(0, np.int32)
         self._starts = np.cumsum(self._sizes) - self._sizes
         self._points = bool((self._sizes == 1).all())
+        self._by_code = [position for position, row in enumerate(rows) if row.icd10 is not None]
         self._axes: dict[tuple[str, str], Axis] = {}
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def truths(self, leaf: DiagnosisIn) -> Outcomes:
+        """Truth of a planned diagnosis leaf for each diagnosis."""
+        if leaf.certain is None or leaf.possible is None:
+            raise TypeError("a diagnosis leaf without box sets was not planned")
+        found = self.outcomes(leaf.certain, leaf.possible)
+        for position in self._by_code:
+            by_code = recorded_code_truth(self.rows[position], leaf)
+            if by_code is not None:
+                found[position] = by_code
+        return found
 
     def outcomes(self, certain: BoxSet, possible: BoxSet) -> Outcomes:
         """Truth of `the tumour is in the set` for each diagnosis.
