@@ -21,6 +21,7 @@ import numpy.typing as npt
 from terminology.boxes import BEHAVIOUR_INDEX, MORPHOLOGY_INDEX, SHAPE, TOPOGRAPHY_INDEX
 from terminology.build_icd10 import Icd10Map, read_icd10, usual_cells
 from terminology.errors import TerminologyError
+from terminology.places import built_path
 from terminology.rowtext import rows_text
 from terminology.tablefiles import SHIPPED, Row, read_table, table_digests
 
@@ -246,9 +247,7 @@ def content(path: Path) -> dict[str, list[tuple[object, ...]]]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Build the file, or with --check build another and compare; 1 if they differ."""
-    from terminology.store import built_path
-
+    """Build the file, or with --check build another and compare (a missing one is built first); 1 if they differ."""
     parser = argparse.ArgumentParser(prog="python -m terminology.build", description=__doc__)
     parser.add_argument("--out", type=Path, default=None, help="the file; default: where the package looks for it")
     parser.add_argument("--check", action="store_true", help="build again elsewhere and compare")
@@ -260,7 +259,9 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         again = Path(folder) / "again.sqlite"
         build(again)
-        return int(not path.is_file() or content(path) != content(again))
+        if not path.is_file():
+            build(path)
+        return int(content(path) != content(again))
 
 
 if __name__ == "__main__":

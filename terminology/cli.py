@@ -258,8 +258,8 @@ def _writing(output: Path | None) -> Iterator[IO[str]]:
 def load(athena: Path | None, rf2: Path | None, snomed_pack: Path | None, as_json: bool) -> None:
     """Load vocabularies whose licence is yours into your own terminology file, in place of the shipped ones."""
     from terminology.athena import load_athena
+    from terminology.places import user_path
     from terminology.snomed_packs import load_rf2, load_table
-    from terminology.store import user_path
 
     loaders: tuple[tuple[Callable[[Path, Path], LoadReport], Path | None], ...] = (
         (load_athena, athena),

@@ -18,7 +18,8 @@ from terminology.codes import IcdO, parse_icdo
 from terminology.errors import AmbiguousCode, UnknownSystem, Unmatched
 from terminology.iccc3 import DEFAULT_EDITION
 from terminology.nouns import Concept, Cover, Group, Leaf, Meaning, SystemInfo, Translation
-from terminology.store import Store, default_path, open_store
+from terminology.places import default_path
+from terminology.store import Store, open_store
 from terminology.systems.base import CodeSystem
 from terminology.systems.iccc3 import Iccc3, SeerExtendedRecode, SeerRecode
 from terminology.systems.icd10 import Icd10

@@ -7,12 +7,9 @@ refused by name.
 
 from __future__ import annotations
 
-import hashlib
-import os
 import sqlite3
 import zlib
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,44 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from terminology.errors import ManifestMismatch, TerminologyError
-from terminology.tablefiles import table_digests
-
-VARIABLE = "ICCD_TERMINOLOGY"
-
-
-def default_path() -> Path:
-    """The file to open: ICCD_TERMINOLOGY, else the user's own file with loaded packs, else the built one."""
-    if named := os.environ.get(VARIABLE):
-        return Path(named)
-    own = user_path()
-    return own if own.is_file() else built_path()
-
-
-def user_path() -> Path:
-    """Where `iccd terminology load` puts its file: ICCD_TERMINOLOGY, or the user's data folder."""
-    if named := os.environ.get(VARIABLE):
-        return Path(named)
-    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(home) / "iccd" / "terminology.sqlite"
-
-
-def built_path() -> Path:
-    """Where the pure build of this version's tables stands in the user's cache."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "iccd" / f"terminology-{_digest()[:16]}.sqlite"
-
-
-@lru_cache(maxsize=1)
-def _expected() -> dict[str, str]:
-    return table_digests()
-
-
-def _digest() -> str:
-    """Of the tables and of the code that builds from them: another version of either builds a file of its own."""
-    total = hashlib.sha256("\n".join(sorted(_expected().values())).encode())
-    for name in ("axes.py", "build.py", "build_icd10.py"):
-        total.update((Path(__file__).parent / name).read_bytes())
-    return total.hexdigest()
+from terminology.places import default_path, expected_digests
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +122,12 @@ def _check(store: Store) -> None:
                 expected=f"{value!r}; {_REMEDY}",
             )
     found = {entry.name: entry.sha256 for entry in store.sources if entry.kind == "table"}
-    for name in sorted(found.keys() | _expected().keys()):
-        if found.get(name) != _expected().get(name):
+    for name in sorted(found.keys() | expected_digests().keys()):
+        if found.get(name) != expected_digests().get(name):
             raise ManifestMismatch(
                 f"table {name} has sha256 {found.get(name)}",
                 where=str(store.path),
-                expected=f"{_expected().get(name)}; {_REMEDY}",
+                expected=f"{expected_digests().get(name)}; {_REMEDY}",
             )
 
 
