@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gateway.adapters.omop.cases import SINGLE_KEYS, BranchShape, Cases
 from gateway.adapters.omop.engine import Row, Session
 from gateway.adapters.omop.records import Records
 from gateway.adapters.omop.shape import Constant, Lifting, Outcome, Range, Shape, Truths, bounds, simplify, used
@@ -14,10 +15,7 @@ from gateway.adapters.omop.sql import Statement
 from gateway.adapters.omop.state import State
 from gateway.adapters.omop.statements import (
     BY_TUMOUR,
-    SINGLE_KEYS,
     SPANNING_TUMOUR,
-    BranchShape,
-    Cases,
     CountShape,
     PageShape,
     count_statement,

@@ -46,7 +46,7 @@ class Records:
             incidence=incidence,
             birth=birth,
             age=Age.at_diagnosis(birth, incidence),
-            sex=self.state.code_of("sex", value["sex"]),
+            sex=self.state.code_of("sex", value["gender"]),
             vital_status=self.state.code_of("vital_status", vital),
             last_contact=_day(value["died"] if value["dead"] is not None else value["seen"]),
             basis=Absent.NOT_COLLECTED,

@@ -70,6 +70,11 @@ def relation(columns: Sequence[tuple[str, str, str]], dialect: str) -> exp.Selec
     return exp.select(exp.Aliases(this=exp.Anonymous(this="INLINE", expressions=[zipped]), expressions=names))
 
 
+def named(rows: exp.Expression, name: str) -> exp.Subquery:
+    """Rows under a name."""
+    return exp.Subquery(this=rows, alias=exp.TableAlias(this=exp.to_identifier(name)))
+
+
 def listed(column: str, parameter: str, kind: str, dialect: str) -> exp.Expression:
     """Whether a column has one of the values of an array parameter."""
     if dialect in ARRAY_TESTS:
@@ -79,7 +84,7 @@ def listed(column: str, parameter: str, kind: str, dialect: str) -> exp.Expressi
 
 
 def all_of(conditions: Sequence[exp.Expression]) -> exp.Expression:
-    """Conjunction, TRUE if there is nothing."""
+    """Conjunction, TRUE if there is nothing. An expression may stand in one tree only: copies are made by the caller."""
     return exp.and_(*conditions, copy=False) if conditions else exp.true()
 
 

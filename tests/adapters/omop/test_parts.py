@@ -10,12 +10,11 @@ import sqlglot
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.adapters.omop.cases import BranchShape, Cases
 from gateway.adapters.omop.layout import OPTIONAL, REQUIRED, Layout
 from gateway.adapters.omop.pseudonym import LARGEST, Pseudonyms
 from gateway.adapters.omop.shape import AnyOf, Coded, Every, Negated, Outcome, Range, Shape
 from gateway.adapters.omop.statements import (
-    BranchShape,
-    Cases,
     CountShape,
     PageShape,
     count_statement,
