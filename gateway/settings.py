@@ -175,7 +175,9 @@ def _fault(path: Path, text: str, error: Mapping[str, Any]) -> str:
     keys = tuple(key for key in error["loc"] if key != "[key]")
     if keys != error["loc"]:
         line = line_of_key(text, keys)
-        return f"{path}:{line} {'.'.join(map(str, keys))}: a source id is lower case letters, digits and '-', at most 31"
+        return (
+            f"{path}:{line} {'.'.join(map(str, keys))}: a source id is lower case letters, digits and '-', at most 31"
+        )
     line = line_of_key(text, keys)
     place = f"{path}:{line}" if line else str(path)
     name = ".".join(str(key) for key in keys)
