@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from gateway.adapters.tabular import KIND
 from gateway.errors import BadFile, BadSettings
 from gateway.model.dates import DateInterval
 from gateway.model.values import Absent
+from gateway.sources.loading import profile_of
 from tests.conftest import needs_shared
-from tests.sources.loading.loads import GOOD, HEADER, PROFILE, Loaded, key_of, load_files, load_lines
+from tests.sources.loading.loads import GOOD, HEADER, PROFILE, Loaded, config_of, key_of, load_files, load_lines
 
 ENCR_HEADER = (
     "PAT;MoB;YoB;Age;Sex;Geo_Code;Geo_Label;TUM;MoI;YoI;BoD;Topo;Morpho;Beh;Grade;Autopsy;Vit_stat;MoF;YoF;Surv_time;"
@@ -80,6 +82,12 @@ class TestLayout:
         with pytest.raises(BadSettings, match=message) as caught:
             load_lines(tmp_path, GOOD, profile=profile)
         assert "profile.toml" in str(caught.value)
+
+
+def test_a_wrong_format_is_found_without_opening_a_file(tmp_path: Path) -> None:
+    config = config_of(tmp_path, [tmp_path / "missing.csv"], PROFILE.replace('";"', '";;"'))
+    with pytest.raises(BadSettings, match="one character or 'auto'"):
+        profile_of(config, KIND)
 
 
 class TestEncr:
