@@ -58,7 +58,10 @@ async def search(door: Door, asked: Asked) -> Reply:
         end = start + wanted.controls.count
         following = str(end) if end < len(matches) else None
         matches = matches[start:end]
-    shown = [] if wanted.controls.count_only else _entries(door, asked, matches)
+    shown: list[Any] = []
+    if not wanted.controls.count_only:
+        whole = asked.resource == "Condition" and asked.format is JSON and not by_ids
+        shown = door.conditions.page_json(answer.cases) if whole else _entries(door, asked, matches)
     return Reply(search_set(wanted, answer, total, shown, following, door.base, posted=asked.posted))
 
 

@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 import orjson
+from cachetools import LRUCache
 
 from gateway.disclosure.released import ReleasedCase, ReleasedGroup
 from gateway.doors.fhir.definitions import Resource, guide, url_of_prefix
@@ -53,6 +54,7 @@ GroupName = Callable[[str, str], str | None]
 """Code and edition of an ICCC-3 group -> its published name."""
 
 CACHED = 16384
+CACHED_PAGES = 64
 
 
 class Tumour(NamedTuple):
@@ -93,6 +95,7 @@ class ConditionRenderer:
     def __init__(self, base: str, group_name: GroupName) -> None:
         self._base = base
         self._group_name = group_name
+        self._pages: LRUCache[int, tuple[tuple[ReleasedCase, ...], list[orjson.Fragment]]] = LRUCache(CACHED_PAGES)
         self._json = lru_cache(maxsize=CACHED)(self._json_fragments)
         self._xml = lru_cache(maxsize=CACHED)(self._xml_fragments)
 
@@ -122,6 +125,13 @@ class ConditionRenderer:
         return (
             f'{{"fullUrl":"{self._base}/Condition/{case.id}","resource":{self.json(case)},"search":{{"mode":"match"}}}}'
         )
+
+    def page_json(self, cases: tuple[ReleasedCase, ...]) -> list[orjson.Fragment]:
+        """Entries of a page. A page that the gateway answers again is the same tuple, and is not written again."""
+        kept = self._pages.get(id(cases))
+        if kept is None or kept[0] is not cases:
+            kept = self._pages[id(cases)] = (cases, [orjson.Fragment(self.entry_json(case).encode()) for case in cases])
+        return kept[1]
 
     def xml(self, case: ReleasedCase) -> Markup:
         """Condition as XML, likewise."""
