@@ -235,12 +235,14 @@ class _Timed:
     def __init__(self, inner: object) -> None:
         self._inner = inner
         self.seconds = 0.0
+        self.own_seconds = 0.0
         self.identity: object = getattr(inner, "identity", None)
 
     def fetch(self, sql: str, parameters: Parameters) -> list[Row]:
-        started = time.perf_counter()
+        started, own = time.perf_counter(), time.thread_time()
         rows: list[Row] = self._inner.fetch(sql, parameters)  # type: ignore[attr-defined]  # a Session
         self.seconds += time.perf_counter() - started
+        self.own_seconds += time.thread_time() - own
         return rows
 
     def cancel(self) -> None:
@@ -266,18 +268,18 @@ def compare(server: Server, codes: Sequence[str]) -> None:
 
 
 def compile_share(source: OmopSource, query: CaseQuery) -> float:
-    """Time of one answer in this thread that is not spent in the database, over that which is."""
+    """Processor time of one answer in this thread outside the database, over the time in it."""
     state = source._state
     assert state is not None
     engine = source._engine
     with engine.session(Deadline.after(60)) as inner:
         session = _Timed(inner)
-        started = time.perf_counter()
+        started = time.thread_time()
         prepared = prepare(state, query, lambda _: 1 / 0)
         asking = Asking(session, engine.dialect, state, prepared, source._terminology, query.iccc)
         asking.count(query.by, query.unit)
-        whole = time.perf_counter() - started
-    return (whole - session.seconds) / session.seconds
+        own = time.thread_time() - started - session.own_seconds
+    return own / session.seconds
 
 
 def check(server: Server, question: Question) -> None:
