@@ -48,6 +48,7 @@ def main(*, quick: bool = False) -> None:
             count = requests_per_second(port, questions(), seconds=seconds)
             fresh = requests_per_second(port, fresh_questions(), seconds=seconds)
             page = requests_per_second(port, [page_path(group) for group in GROUPS], seconds=seconds)
+            new_page = requests_per_second(port, fresh_pages(), seconds=seconds)
         at_least("count through /statistics vs hello, several hundred questions", count / hello, 0.5)
         print(
             f"  the same, every question new: {fresh / hello:.2f} x hello ({fresh:.0f} requests/s; hello {hello:.0f})"
@@ -56,6 +57,7 @@ def main(*, quick: bool = False) -> None:
         at_least("count vs datasette over the same cases", count / peer_count, 5)
         print(f"  the same, every question new: {fresh / peer_count:.2f} x datasette")
         at_least("page of 100 FHIR Conditions vs datasette page of 100 rows", page / peer_page, 5)
+        print(f"  the same, every page new: {new_page / peer_page:.2f} x datasette ({new_page:.0f} pages/s)")
 
 
 def questions() -> list[str]:
@@ -83,6 +85,17 @@ def fresh_questions() -> list[str]:
 def page_path(group: str) -> str:
     """A page of 100 Conditions of one group."""
     return f"/fhir/Condition?code=http://terminology.hl7.org/CodeSystem/iccc-3%7C{group}&_count=100"
+
+
+def fresh_pages() -> list[str]:
+    """Pages of which each is asked once only in a run."""
+    return [
+        f"{page_path(group)}&age-at-diagnosis=ge{low}&age-at-diagnosis=le{high}&onset-date=ge{year}-01-01"
+        for low in range(6)
+        for high in range(8, 18)
+        for year in range(2005, 2015)
+        for group in GROUPS
+    ]
 
 
 def make_registry(folder: Path, cases: int) -> Path:
