@@ -28,8 +28,8 @@ from gateway.model.case import Case, Diagnosis
 from gateway.model.dates import UNKNOWN_DATE, Age, DateInterval, DatePrecision
 from gateway.model.fields import UNCLASSIFIED, UNKNOWN_LABEL
 from gateway.model.values import Absent, Count, Precision
-from gateway.sources.meaning import iccc_labels
-from terminology import Terminology
+from gateway.sources.meaning import iccc_labels, is_complete
+from terminology import IcdO, Terminology
 
 ICCC_EDITIONS = ("2017", "2005")
 T = TypeVar("T", str, int)
@@ -248,6 +248,12 @@ def _groups(case: Case, terminology: Terminology) -> tuple[ReleasedGroup, ...]:
 
 @lru_cache(maxsize=65536)
 def _group(diagnosis: Diagnosis, edition: str, terminology: Terminology) -> ReleasedGroup:
+    if is_complete(diagnosis):
+        icdo = IcdO(str(diagnosis.topography), int(diagnosis.morphology), int(diagnosis.behaviour))
+        leaf = terminology.group_of(icdo, edition)
+        if not leaf.group:
+            return ReleasedGroup(edition, UNCLASSIFIED, UNCLASSIFIED, None, None)
+        return ReleasedGroup(edition, leaf.main, leaf.group, leaf.extended or None, leaf.seer_recode)
     main = _single(iccc_labels(diagnosis, "iccc_main", edition, terminology))
     group = _single(iccc_labels(diagnosis, "iccc_group", edition, terminology))
     extended = _single(iccc_labels(diagnosis, "iccc_extended", edition, terminology))

@@ -29,7 +29,7 @@ def meaning_of(diagnosis: Diagnosis, terminology: Terminology) -> BoxSet:
         topographies=_subsites(diagnosis.topography),
         behaviours=None if isinstance(diagnosis.behaviour, Absent) else (diagnosis.behaviour,),
     )
-    if _complete(diagnosis):
+    if is_complete(diagnosis):
         return axes
     for narrowing in _other_codes(diagnosis, terminology):
         axes = (axes & narrowing) or axes
@@ -105,7 +105,8 @@ def _code_truth(recorded: str, asked: str) -> Truth:
     return Truth.POSSIBLE if asked.startswith(recorded) else Truth.NO
 
 
-def _complete(diagnosis: Diagnosis) -> bool:
+def is_complete(diagnosis: Diagnosis) -> bool:
+    """Whether topography (four characters), morphology and behaviour are all recorded."""
     whole_site = isinstance(diagnosis.topography, str) and not isinstance(diagnosis.topography, Absent)
     return (
         whole_site

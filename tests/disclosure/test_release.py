@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.access.requester import ANONYMOUS, Requester
 from gateway.disclosure.policy import load_policy, policy_names
+from gateway.disclosure.release import release_case
 from gateway.disclosure.released import ReleasedAnswer
 from gateway.doors.statistics.parse import parse_text
 from gateway.errors import BadSettings
@@ -20,7 +22,9 @@ from gateway.model.case import Case, Diagnosis
 from gateway.model.dates import DateInterval, DatePrecision
 from gateway.model.query import CaseQuery, Page
 from gateway.model.values import Absent, Precision
-from tests.federation.doubles import ListSource, case, gateway_of
+from gateway.sources.meaning import iccc_labels
+from terminology import BEHAVIOURS, MORPHOLOGIES, TOPOGRAPHIES
+from tests.federation.doubles import TERMINOLOGY, ListSource, case, gateway_of
 
 
 def ask(gateway: Gateway, text: str, requester: Requester = ANONYMOUS) -> ReleasedAnswer:
@@ -174,3 +178,14 @@ def test_a_field_that_no_policy_knows_refuses_to_start(tmp_path: Path) -> None:
     policy.write_text('title = "x"\nreason = "long enough a reason"\nlegal = "x"\n[tiers]\n[fields]\nname = "keep"\n')
     with pytest.raises(BadSettings, match="name"):
         load_policy(str(policy))
+
+
+@given(st.integers(0, 2**31), st.sampled_from(["2017", "2005"]))
+@settings(max_examples=200, deadline=None)
+def test_the_group_of_a_whole_code_is_the_one_that_counts_use(seed: int, edition: str) -> None:
+    chance = random.Random(seed)
+    diagnosis = Diagnosis(chance.choice(TOPOGRAPHIES), chance.choice(MORPHOLOGIES), chance.choice(BEHAVIOURS))
+    found = release_case(case(1, diagnosis=diagnosis), load_policy("open"), TERMINOLOGY)
+    group = next(group for group in found.iccc if group.edition == edition)
+    assert (group.main,) == iccc_labels(diagnosis, "iccc_main", edition, TERMINOLOGY)
+    assert (group.group,) == iccc_labels(diagnosis, "iccc_group", edition, TERMINOLOGY)
