@@ -200,7 +200,8 @@ def _write_icdo3(connection: sqlite3.Connection, folder: Path) -> None:
 def _write_icd10(connection: sqlite3.Connection, folder: Path) -> None:
     rows = read_table("icdo3_icd10", folder)
     site_type = read_table("icdo3_site_type", folder)
-    usual = usual_cells(site_type)
+    listed = frozenset(row["morphology"] for row in read_table("icdo3_morphology", folder))
+    usual = usual_cells(site_type, listed)
     store_array(connection, "icdo3_usual", np.packbits(usual.reshape(-1), bitorder="little"))
     for system, label in ICD10_SYSTEMS.items():
         found: Icd10Map = read_icd10([row for row in rows if row["system"] == label], usual)

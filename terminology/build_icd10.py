@@ -148,10 +148,13 @@ def _unspecified_behaviour(rows: list[Row], numbers: dict[str, int]) -> set[tupl
     }
 
 
-def usual_cells(site_type: list[Row]) -> npt.NDArray[np.bool_]:
-    """The cells that the SEER site/type list has (2015; no list of what cannot be)."""
+def usual_cells(site_type: list[Row], listed: frozenset[str]) -> npt.NDArray[np.bool_]:
+    """The cells that the SEER site/type list has (2015; no list of what cannot be).
+
+    Its ranges are of listed morphologies, so a code of no list is not in them.
+    """
     usual = np.zeros(SHAPE, np.bool_)
-    morphologies = {str(code): i for code, i in MORPHOLOGY_INDEX.items()}
+    morphologies = {str(code): i for code, i in MORPHOLOGY_INDEX.items() if str(code) in listed}
     for row in site_type:
         sites = [TOPOGRAPHY_INDEX[t] for t in _in_ranges(row["topo_ranges"], TOPOGRAPHY_INDEX)]
         kinds = [morphologies[m] for m in _in_ranges(row["morph_ranges"], morphologies)]
