@@ -38,7 +38,8 @@ class DuckEngine:
         self._file = file
         self._name = name
         self._settings = {**settings, **LOCKED}
-        self._lock = threading.Lock()
+        self._free = threading.Condition()
+        self._in_use = 0
         self._open: tuple[Identity, duckdb.DuckDBPyConnection] | None = None
 
     @contextmanager
@@ -49,23 +50,31 @@ class DuckEngine:
             yield DuckSession(cursor, self._name, deadline, identity)
         finally:
             cursor.close()
+            with self._free:
+                self._in_use -= 1
+                self._free.notify_all()
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            if self._open is not None:
-                self._open[1].close()
-                self._open = None
+        with self._free:
+            self._close()
+
+    def _close(self) -> None:
+        if self._open is not None:
+            self._open[1].close()
+            self._open = None
 
     def _cursor(self) -> tuple[Identity, duckdb.DuckDBPyConnection]:
-        with self._lock:
+        with self._free:
             identity = self._identity()
             if self._open is not None and self._open[0] != identity:
-                self._open[1].close()
-                self._open = None
+                # DuckDB would give the old file again as long as anybody still reads it.
+                self._free.wait_for(lambda: self._in_use == 0)
+                self._close()
             if self._open is None:
                 self._open = (identity, self._connect())
-            return identity, self._open[1].cursor()
+            self._in_use += 1
+            return self._open[0], self._open[1].cursor()
 
     def _identity(self) -> Identity:
         try:

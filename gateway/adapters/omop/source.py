@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 import numpy as np
@@ -19,7 +20,7 @@ from gateway.adapters.omop.pseudonym import Pseudonyms
 from gateway.adapters.omop.records import Records
 from gateway.adapters.omop.settings import OmopSettings, read_settings
 from gateway.adapters.omop.shape import Truths
-from gateway.adapters.omop.state import NEVER, State, newest, read_state
+from gateway.adapters.omop.state import NEVER, State, read_state, renewed
 from gateway.adapters.omop.vocabulary import Vocabulary
 from gateway.errors import SourceUnavailable, UnknownTerm
 from gateway.model.answer import SourceAnswer
@@ -71,81 +72,109 @@ class OmopSource:
 
     async def answer(self, query: CaseQuery, deadline: Deadline) -> SourceAnswer:
         """Answer a planned question; counts are made by the database, no row of a patient is fetched for them."""
-        return await self._in_session(lambda session: self._answer(session, query), deadline)
+        return await self._in_thread(lambda asker: self._answer(asker, query), deadline)
 
     async def resolve(self, term: Term, deadline: Deadline) -> BoxSet | None:
         """Tumours that an OMOP concept and those below it mean by the database's vocabulary."""
         concept = _concept_id(term)
         if term.system != SYSTEM or concept is None:
             return None
-        return await self._in_session(lambda session: self._resolve(session, concept), deadline)
+        return await self._in_thread(lambda asker: self._resolve(asker, concept), deadline)
 
     def close(self) -> None:
         """Close connections and threads; questions under way end first."""
         self._threads.shutdown(cancel_futures=True)
         self._engine.close()
 
-    def _answer(self, session: Session, query: CaseQuery) -> SourceAnswer:
-        state = self._current(session)
+    def _answer(self, asker: Asker, query: CaseQuery) -> SourceAnswer:
+        old = self._state is None or time.monotonic() - self._state.read_at > self._settings.refresh_seconds
+        if old:
+            self._read()
+        while True:
+            with asker.session(self._engine) as session:
+                state = self._renewed(session)
+                if state is not None:
+                    return self._answer_from(state, session, query)
+            self._read()
+
+    def _answer_from(self, state: State, session: Session, query: CaseQuery) -> SourceAnswer:
         vocabulary = Vocabulary(session, self._engine.dialect, state.layout, self._terminology)
-        prepared = prepare(state, query, lambda leaf: _native(state, vocabulary, leaf))
-        asking = Asking(session, self._engine.dialect, state, prepared, self._terminology, query.iccc)
         try:
+            prepared = prepare(state, query, lambda leaf: _native(state, vocabulary, leaf))
+            asking = Asking(session, self._engine.dialect, state, prepared, self._terminology, query.iccc)
             return answer(asking, query, Records(self.id, state, *self._pseudonyms), state.codes.notes)
         except SourceUnavailable:
             # What was known of the database may no longer hold (a table renamed, a birth made impossible).
             self._state = None
             raise
 
-    def _resolve(self, session: Session, concept: int) -> BoxSet | None:
-        layout = read_layout(session, self._engine.dialect, self._settings)
-        cells = Vocabulary(session, self._engine.dialect, layout, self._terminology).cells_beneath(concept)
-        return None if cells is None else boxes_of_cells(cells)
+    def _resolve(self, asker: Asker, concept: int) -> BoxSet | None:
+        with asker.session(self._engine) as session:
+            layout = read_layout(session, self._engine.dialect, self._settings)
+            cells = Vocabulary(session, self._engine.dialect, layout, self._terminology).cells_beneath(concept)
+            return None if cells is None else boxes_of_cells(cells)
 
-    def _current(self, session: Session) -> State:
-        """State of the data that this session sees, read anew if need be."""
+    def _renewed(self, session: Session) -> State | None:
+        """State for the data that a session sees; None if it has to be read."""
         state = self._state
-        if state is not None and self._fresh(state, session):
-            return state
+        found = None if state is None else renewed(state, session, self._engine.dialect)
+        if found is not None and found is not state:
+            self._state = found
+        return found
+
+    def _read(self) -> None:
+        """Read the state, once for all who wait for it; goes on when the asker has gone."""
+        asked_at = time.monotonic()
         with self._reading:
-            state = self._state
-            if state is not None and self._fresh(state, session):
-                return state
-            with self._engine.session(Deadline.after(READING_SECONDS)) as reading:
+            if self._state is not None and self._state.read_at > asked_at:
+                return
+            with self._engine.session(Deadline.after(READING_SECONDS)) as session:
                 country = self._config.coverage.country
-                self._state = read_state(reading, self._engine.dialect, self._settings, self._terminology, country)
-            return self._state
+                self._state = read_state(session, self._engine.dialect, self._settings, self._terminology, country)
 
-    def _fresh(self, state: State, session: Session) -> bool:
-        if state.identity != session.identity or time.monotonic() - state.read_at > self._settings.refresh_seconds:
-            return False
-        return newest(session, self._engine.dialect, state.layout) == state.newest
-
-    async def _in_session(self, work: Callable[[Session], T], deadline: Deadline) -> T:
-        """Run blocking work in a thread with a session; cancelling the asker stops the statement."""
-        if deadline.remaining() <= 0:
-            raise TimeoutError
-        running: list[Session] = []
-        gone = threading.Event()
-
-        def run() -> T:
-            with self._engine.session(deadline) as session:
-                running.append(session)
-                if gone.is_set():
-                    raise TimeoutError
-                try:
-                    return work(session)
-                finally:
-                    running.clear()
-
+    async def _in_thread(self, work: Callable[[Asker], T], deadline: Deadline) -> T:
+        """Run blocking work in a thread; cancelling the asker stops the statement that runs for it."""
+        asker = Asker(deadline)
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._threads, run)
+            return await loop.run_in_executor(self._threads, work, asker)
         except asyncio.CancelledError:
-            gone.set()
-            for session in tuple(running):
-                loop.run_in_executor(None, session.cancel)
+            loop.run_in_executor(None, asker.go)
             raise
+
+
+class Asker:
+    """Who waits for an answer, until a deadline or until they go."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self._gone = False
+        self._session: Session | None = None
+
+    @contextmanager
+    def session(self, engine: Engine) -> Iterator[Session]:
+        """Session for statements of this asker.
+
+        Raises
+        ------
+        TimeoutError
+            The deadline has passed or the asker has gone.
+        """
+        if self._gone or self._deadline.remaining() <= 0:
+            raise TimeoutError
+        with engine.session(self._deadline) as session:
+            self._session = session
+            try:
+                yield session
+            finally:
+                self._session = None
+
+    def go(self) -> None:
+        """Stop the statement that runs, and start no other."""
+        self._gone = True
+        session = self._session
+        if session is not None:
+            session.cancel()
 
 
 def open_engine(settings: OmopSettings) -> Engine:

@@ -10,7 +10,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.adapters.omop.codes import Codes, Pair, read_codes, texts_needed
 from gateway.adapters.omop.engine import Row, Session
@@ -30,6 +30,7 @@ PAIRS = """
 SELECT COALESCE(o.condition_concept_id, 0), COALESCE(o.condition_source_concept_id, 0)
 FROM condition_occurrence AS o {types} GROUP BY 1, 2
 """
+NEW_PAIRS = PAIRS.format(types="WHERE o.condition_occurrence_id > CAST($newest AS BIGINT)")
 TEXTS = """
 SELECT o.condition_source_value, COALESCE(o.condition_concept_id, 0), COALESCE(o.condition_source_concept_id, 0)
 FROM condition_occurrence AS o
@@ -70,6 +71,8 @@ class State:
         Coded field that the database does not fill -> its value for every case.
     country_columns
         Columns of `location` that tell the country.
+    pairs, by_text
+        Pairs of concepts in use, and those of them that a source value may tell.
     identity, newest
         File and largest row id when this was read.
     """
@@ -80,6 +83,8 @@ class State:
     constants: Mapping[str, str | Absent]
     births_complete: bool
     country_columns: tuple[str, ...]
+    pairs: frozenset[Pair]
+    by_text: frozenset[Pair]
     identity: object
     newest: object
     read_at: float
@@ -110,7 +115,23 @@ class State:
         return code.value if isinstance(code, Absent) else code
 
 
-def newest(session: Session, dialect: str, layout: Layout) -> object:
+def renewed(state: State, session: Session, dialect: str) -> State | None:
+    """The state for the data that a session sees: as it is if the rows that were added use codes that are known.
+
+    None if it has to be read again: another file, or codes that have not been seen before.
+    """
+    if session.identity != state.identity:
+        return None
+    largest = _newest(session, dialect, state.layout)
+    if largest == state.newest:
+        return state
+    statement_of_new = text(state.layout.bind(statement(NEW_PAIRS)), dialect)
+    rows = session.fetch(statement_of_new, {"newest": state.newest or 0})
+    added = {(int(concept), int(source)) for concept, source in rows}
+    return replace(state, newest=largest) if added <= state.pairs - state.by_text else None
+
+
+def _newest(session: Session, dialect: str, layout: Layout) -> object:
     """Largest row id of the conditions; it grows when rows are added."""
     return session.fetch(newest_statement(layout, dialect).text, {})[0][0]
 
@@ -132,7 +153,8 @@ def read_state(
     """
     layout = read_layout(session, dialect, settings)
     reader = _Reader(session, dialect, layout, Vocabulary(session, dialect, layout, terminology))
-    largest = newest(session, dialect, layout)
+    largest = _newest(session, dialect, layout)
+    codes, pairs, by_text = reader.codes()
     known: dict[str, Mapping[Raw, str]] = {}
     constants: dict[str, str | Absent] = dict.fromkeys(NEVER, Absent.NOT_COLLECTED)
     known["sex"], births_complete = reader.persons()
@@ -145,11 +167,13 @@ def read_state(
         constants["country"] = country or Absent.NOT_COLLECTED
     return State(
         layout,
-        reader.codes(),
+        codes,
         known,
         constants,
         births_complete,
         columns,
+        pairs,
+        by_text,
         session.identity,
         largest,
         time.monotonic(),
@@ -165,12 +189,13 @@ class _Reader:
         self._layout = layout
         self._vocabulary = vocabulary
 
-    def codes(self) -> Codes:
-        pairs = [
-            (int(concept), int(source)) for concept, source in self._fetch(PAIRS.format(types=self._types("WHERE")))
-        ]
+    def codes(self) -> tuple[Codes, frozenset[Pair], frozenset[Pair]]:
+        """Codes in use, their pairs of concepts, and the pairs that a source value may tell."""
+        rows = self._fetch(PAIRS.format(types=self._types("WHERE")))
+        pairs = frozenset((int(concept), int(source)) for concept, source in rows)
         concepts = self._vocabulary.concepts({each for pair in pairs for each in pair})
-        return read_codes(pairs, concepts, self._texts(texts_needed(pairs, concepts)))
+        by_text = texts_needed(pairs, concepts)
+        return read_codes(pairs, concepts, self._texts(by_text)), pairs, by_text
 
     def persons(self) -> tuple[dict[Raw, str], bool]:
         """Sex by gender_concept_id, and whether all births are complete."""

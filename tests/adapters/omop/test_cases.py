@@ -384,6 +384,24 @@ def test_rows_that_come_later_are_counted_with_codes_not_seen_before(opened: Ope
         )
     assert bounds(source) == (2, 2)
     assert bounds(source, diagnosis("ICCC3", "I")) == (1, 1)
+    reads = source._state.read_at
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(
+            f"INSERT INTO {schema}.condition_occurrence SELECT 3, 2, condition_concept_id, '2012-01-01', 32879, '', 0 "
+            f"FROM {schema}.condition_occurrence WHERE condition_occurrence_id = 1"
+        )
+    assert bounds(source) == (3, 3)
+    assert source._state.read_at == reads, "codes that are known need not be read again"
+
+
+def test_codes_are_read_again_after_a_while(opened: Opener) -> None:
+    made, ids = database()
+    made.condition(1, 1, ids.of("ICDO3", "9500/3-C74.9", "S"))
+    source = opened(made, refresh_seconds=0)
+    assert bounds(source) == (1, 1)
+    first = source._state
+    assert bounds(source) == (1, 1)
+    assert source._state is not first
 
 
 def test_an_expired_question_costs_nothing(opened: Opener) -> None:

@@ -21,6 +21,7 @@ from gateway.adapters.omop.settings import read_settings
 from gateway.adapters.omop.source import OmopSource
 from gateway.errors import BadSettings, SourceUnavailable
 from gateway.model.query import And, Between, CaseQuery, OneOf, Page, Term, Unit
+from gateway.model.values import Count
 from gateway.sources.base import Context, Deadline, LiveKind, SourceConfig
 from gateway.sources.discover import find_kind
 from tests.adapters.omop.building import TABLES, Concepts, Database
@@ -102,7 +103,7 @@ def test_cancelling_the_asker_stops_the_statement(opened: Opener, monkeypatch: p
     source = opened(registry(2))
     bounds(source)
     long = LONG if source._engine.dialect == "duckdb" else "SELECT PG_SLEEP(60)"
-    monkeypatch.setattr(source, "_answer", lambda session, _: session.fetch(long, {}))
+    monkeypatch.setattr(source, "_answer_from", lambda state, session, query: session.fetch(long, {}))
 
     async def give_up() -> float:
         asking = asyncio.create_task(source.answer(CaseQuery(), Deadline.after(50)))
@@ -163,6 +164,17 @@ def test_a_connection_that_the_server_closed_is_replaced(postgres_url: str) -> N
         connection.execute("SELECT PG_TERMINATE_BACKEND(pid) FROM pg_stat_activity WHERE application_name = 'iccd'")
     assert bounds(source) == (3, 3)
     source.close()
+
+
+def test_many_askers_at_once_get_the_same_answer(opened: Opener) -> None:
+    source = opened(registry(50))
+
+    async def ask_all() -> set[object]:
+        query = CaseQuery(diagnosis("ICCC3", "IV"), by=("sex",))
+        answers = [source.answer(query, Deadline.after(30)) for _ in range(40)]
+        return {answer.total for answer in await asyncio.gather(*answers)}
+
+    assert asyncio.run(ask_all()) == {Count(25, 25)}
 
 
 def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
