@@ -20,6 +20,7 @@ from terminology import (
     UnknownCode,
     UnknownSystem,
 )
+from terminology.facade import equivalence
 from terminology.rowtext import rows_text
 
 
@@ -128,6 +129,15 @@ def test_a_translation_says_how_the_target_stands_to_the_source(terms: Terminolo
     assert told("ICCC3", "IV(a)", "SEEREXT") == {"033": "equal"}
     with pytest.raises(UnknownSystem, match="neither ICD10 nor NCIT"):
         terms.translate("ICD10", "C74", "NCIT", "2005")
+
+
+def test_a_word_is_used_for_an_inexact_code_only_if_it_is_certain(terms: Terminology) -> None:
+    found = {t.code: str(t.equivalence) for t in terms.translate("ICDO3", "9500/3-C74.9", "ICD10")}
+    assert found == {"C74": "wider", "C74.9": "wider"}
+    adrenal, leukaemia = terms.meaning("ICD10", "C74"), terms.meaning("ICD10", "C91.0")
+    assert equivalence(adrenal, leukaemia) is Equivalence.DISJOINT
+    assert equivalence(terms.meaning("NCIT", "C3267"), leukaemia) is Equivalence.INEXACT
+    assert equivalence(terms.meaning("ICD10", "C74.0"), terms.meaning("ICDO3", "C74")) is Equivalence.INEXACT
 
 
 def test_a_translation_keeps_the_rows_of_the_target(terms: Terminology) -> None:
