@@ -27,7 +27,8 @@ from gateway.planner.plan import Plan, check_size, is_asked, make_plan
 from gateway.sources.base import Deadline, Source
 from terminology import Terminology
 
-CACHED_ANSWERS = 4096
+CACHED_UNITS = 200_000
+"""Size of the cache of released answers; a cell is one unit, a record ten (some 3 kB)."""
 LASTING = frozenset({Status.OK, Status.PARTIAL, Status.UNSUPPORTED, Status.WITHHELD})
 
 CacheKey = tuple[CaseQuery, str, Granularity, str | None, tuple[str | None, ...]]
@@ -63,7 +64,7 @@ class Gateway:
     salt: bytes = b""
     deadline_seconds: float = 8.0
     breakers: MutableMapping[str, Breaker] = field(default_factory=dict)
-    cache: MutableMapping[CacheKey, ReleasedAnswer] = field(default_factory=lambda: LRUCache(CACHED_ANSWERS))
+    cache: MutableMapping[CacheKey, ReleasedAnswer] = field(default_factory=lambda: LRUCache(CACHED_UNITS, units))
 
     def capabilities(self) -> Mapping[str, Capabilities]:
         """Capabilities of every open source."""
@@ -104,7 +105,7 @@ class Gateway:
         if known is not None:
             return replace(known, asked_at=_stamp(asked_at))
         found, lasting = await self._answer(query, requester, granularity, cursor, abilities, asked_at)
-        if lasting and all(source.status in LASTING for source in found.sources):
+        if lasting and units(found) < CACHED_UNITS and all(source.status in LASTING for source in found.sources):
             self.cache[key] = found
         return found
 
@@ -202,6 +203,11 @@ class Gateway:
         """Close every source."""
         for source in self.sources.values():
             source.close()
+
+
+def units(answer: ReleasedAnswer) -> int:
+    """Size of a released answer in the cache."""
+    return 10 + len(answer.cells) + 10 * len(answer.cases)
 
 
 def _stamp(moment: dt.datetime) -> str:

@@ -67,7 +67,7 @@ def _behaviours(where: Expr) -> frozenset[int]:
     return frozenset.intersection(*asked) if asked else frozenset()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _named(boxes: BoxSet) -> frozenset[int]:
     return frozenset(digit for digit in PRIMARY_BEHAVIOURS if boxes.overlaps(_of_behaviour(digit)))
 

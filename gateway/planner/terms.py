@@ -18,6 +18,8 @@ from gateway.model.query import And, DiagnosisIn, Expr, Not, Or, Term, leaves
 from terminology import BoxSet, Equivalence, Meaning, Terminology, TerminologyError, Unmatched, parse_behaviour
 
 SHOWN_BOXES = 6
+KEPT = 256
+"""Meanings that are kept: a box set takes 215 kB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def terms_of(where: Expr) -> tuple[tuple[str, Term], ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=KEPT)
 def resolve_term(field: str, term: Term, iccc: str, terminology: Terminology) -> Resolved | None:
     """Meaning of a term by the loaded terminology; None if the code exists but has no map.
 
@@ -109,12 +111,12 @@ def union(sets: Iterable[BoxSet]) -> BoxSet:
     return _union(tuple(sets))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=KEPT)
 def _union(sets: tuple[BoxSet, ...]) -> BoxSet:
     return reduce(or_, sets) if sets else BoxSet.empty()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=KEPT)
 def readable(boxes: BoxSet) -> str:
     """First boxes of a set in words, and how many more there are."""
     found = boxes.boxes()

@@ -41,7 +41,7 @@ def work_connection(
     path: Path | str, temporary: Path, *, memory_mib: int = 192, threads: int = 2
 ) -> duckdb.DuckDBPyConnection:
     """Open a work database whose memory is bounded; what does not fit is spilled to `temporary`."""
-    return duckdb.connect(
+    connection = duckdb.connect(
         str(path),
         config={
             "memory_limit": f"{memory_mib}MiB",
@@ -51,6 +51,8 @@ def work_connection(
             "autoload_known_extensions": False,
         },
     )
+    connection.execute("SET enable_progress_bar = false")  # it would be drawn on standard output, among the answers
+    return connection
 
 
 def build_snapshot(
