@@ -159,6 +159,7 @@ class _Load:
     def run(self, scratch: Path, target: Path, loaded_at: str, force: bool) -> LoadReport:
         connection = work_connection(scratch / "work.duckdb", scratch / "spill", memory_mib=MEMORY_MIB, threads=THREADS)
         try:
+            connection.execute("SET enable_progress_bar = false")
             spool = Spool(connection, self.profile, scratch, self._count)
             with closing(spool):
                 self._read_files(spool)

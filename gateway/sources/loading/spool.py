@@ -18,10 +18,10 @@ from typing import TextIO
 import duckdb
 
 from gateway.errors import BadFile, SourceFailure
-from gateway.sources.loading.groups import groups_of
+from gateway.sources.loading.groups import field_group, groups_of
 from gateway.sources.loading.report import LINES_NAMED
 from gateway.sources.loading.survey import Survey, survey
-from gateway.sources.profile import Profile, column_key
+from gateway.sources.profile import ID_FIELDS, Profile, column_key
 from gateway.sources.reading import NOT_IN_FILE
 
 NO_TEXT = "\x02no text\x02"
@@ -97,7 +97,10 @@ class Spool:
         self._spooled = 0
         self.files: list[FileState] = []
         self.records = 0
-        columns = ", ".join(f"c{number} VARCHAR" for number in range(len(self._groups)))
+        # Ids differ in every record: looking for a way to pack them costs more than it saves.
+        ids = {(column,) for name in profile.fields if name in ID_FIELDS for column in field_group(name, profile)}
+        packing = [" USING COMPRESSION uncompressed" if group in ids else "" for group in self._groups]
+        columns = ", ".join(f"c{number} VARCHAR{how}" for number, how in enumerate(packing))
         connection.execute(f"CREATE TABLE raw (file USMALLINT, line INTEGER, {columns})")
 
     # --- the port ---------------------------------------------------------------------------------------------------
