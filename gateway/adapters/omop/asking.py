@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from gateway.adapters.omop.cases import SINGLE_KEYS, BranchShape, Cases
+from gateway.adapters.omop.codes import Branch
 from gateway.adapters.omop.engine import Row, Session
+from gateway.adapters.omop.labels import Reading, TumourLabels, reading_of, tumour_labels
 from gateway.adapters.omop.records import Records
 from gateway.adapters.omop.shape import Constant, Lifting, Outcome, Range, Shape, Truths, bounds, simplify, used
 from gateway.adapters.omop.sql import Statement
 from gateway.adapters.omop.state import State
 from gateway.adapters.omop.statements import (
     BY_TUMOUR,
-    SPANNING_TUMOUR,
     CountShape,
     PageShape,
     count_statement,
@@ -23,15 +27,18 @@ from gateway.adapters.omop.statements import (
 )
 from gateway.model.answer import Labels, SourceAnswer
 from gateway.model.case import Case
-from gateway.model.fields import AGE_BANDS, UNKNOWN_LABEL
 from gateway.model.query import CaseQuery, DiagnosisIn, Page, Unit
-from gateway.model.values import ZERO, Absent, Count, Truth
-from gateway.sources.tabulate import integer_labels, tabulate_sets
+from gateway.model.values import ZERO, Count, Truth
+from gateway.sources.tabulate import tabulate_sets
 from terminology import Terminology
 
 UNIT_OF = {"case": Unit.TUMOURS, "patient": Unit.PATIENTS}
 
-Native = Callable[[DiagnosisIn], Truths]
+Mask: TypeAlias = npt.NDArray[np.bool_]
+Column: TypeAlias = npt.NDArray[np.integer[Any]]
+"""A number for each kind of tumour."""
+
+Native: TypeAlias = Callable[[DiagnosisIn], Truths]
 """Outcome for each kind of tumour of a leaf whose terms only the database's vocabulary knows."""
 
 
@@ -54,7 +61,7 @@ class Prepared:
     where: Shape
     parameters: dict[str, object]
     outcomes: dict[int, Truths]
-    relevant: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    relevant: Mask
 
 
 def prepare(state: State, query: CaseQuery, native: Native) -> Prepared:
@@ -97,16 +104,16 @@ class Asking:
         if not self._prepared.relevant.any():
             return ZERO, ()
         if unit is Unit.PATIENTS:
-            total = self._total(self._counts((), patients=True))
+            total = _total(self._counts((), patients=True))
             return total, tabulate_sets(self._counts(by, patients=True)) if by else ()
         rows = self._counts(by, patients=False)
-        return self._total(rows), tabulate_sets(rows) if by else ()
+        return _total(rows), tabulate_sets(rows) if by else ()
 
-    def count_only(self, of: str, numbers: Sequence[int]) -> Count:
+    def count_only(self, of: str, numbers: list[int]) -> Count:
         """Total over some records."""
         if not self._prepared.relevant.any() or not numbers:
             return ZERO
-        return self._total(self._counts((), patients=of == "patient", only=(of, numbers)))
+        return _total(self._counts((), patients=of == "patient", only=(of, numbers)))
 
     def page(self, page: Page, records: Records) -> tuple[tuple[Case, ...], int | None]:
         """Certain matches of one page, and the position of the last if there are more."""
@@ -124,14 +131,8 @@ class Asking:
         return tuple(records.case(row) for row in rows), last
 
     def _page_rows(self, page: Page, numbers: list[int] | None) -> list[Row]:
-        parameters: dict[str, object] = {"most": page.limit + 1}
-        if page.after is not None:
-            parameters["after"] = page.after
-        if numbers is not None:
-            parameters["only"] = numbers
-        cases, known = self._cases((), self._prepared.relevant, _limited_to(page.of, numbers))
-        if cases.of == "persons":
-            parameters["persons"] = numbers
+        parameters = {"most": page.limit + 1, "after": page.after, "only": numbers, "persons": numbers}
+        cases, known = self._cases(self._leaves(), self._prepared.relevant, _limited_to(page.of, numbers))
         shape = PageShape(cases, self._prepared.where, page.of, page.after is not None, numbers is not None)
         return self._fetch(page_statement(shape, self._dialect), {**known, **self._prepared.parameters, **parameters})
 
@@ -140,155 +141,102 @@ class Asking:
         if not persons:
             return []
         everything = np.ones(len(self._state.codes.diagnoses), np.bool_)
-        cases, known = self._cases((), everything, "persons", leaves=False)
+        cases, known = self._cases({}, everything, "persons")
         shape = PageShape(cases, Constant(Truth.YES), limited=False)
         rows = self._fetch(page_statement(shape, self._dialect), {**known, "persons": persons})
         return sorted(rows, key=lambda row: (row[1], row[0]))
 
     def _counts(
-        self, by: tuple[str, ...], *, patients: bool, only: tuple[str, Sequence[int]] | None = None
+        self, by: tuple[str, ...], *, patients: bool, only: tuple[str, list[int]] | None = None
     ) -> list[tuple[list[Labels], int, int]]:
+        """Rows of (label set of each dimension, certain, possible)."""
         asked = tuple(dimension for dimension in by if dimension not in self._state.constants)
-        numbers = None if only is None else list(only[1])
-        cases, known = self._cases(asked, self._prepared.relevant, _limited_to(only[0] if only else "", numbers))
-        parameters = {**known, **self._prepared.parameters}
-        if numbers is not None:
-            parameters["only"] = numbers
-        if cases.of == "persons":
-            parameters["persons"] = numbers
-        labels = [self._label_sets(dimension) for dimension in asked]
-        if patients:
-            parameters.update(self._spreads(asked))
-        shape = CountShape(cases, self._prepared.where, asked, patients, only[0] if only else "")
-        rows = self._fetch(count_statement(shape, self._dialect), parameters)
-        reading = [self._reading(dimension, sets, patients) for dimension, sets in zip(asked, labels, strict=True)]
-        fixed = {name: (self._state.label_of(name, None),) for name in by if name in self._state.constants}
-        return [self._read(row, asked, reading, by, fixed) for row in rows]
-
-    def _read(
-        self,
-        row: Row,
-        asked: tuple[str, ...],
-        reading: list[tuple[int, Callable[[Row], Labels]]],
-        by: tuple[str, ...],
-        fixed: Mapping[str, Labels],
-    ) -> tuple[list[Labels], int, int]:
-        found: dict[str, Labels] = dict(fixed)
-        start = 0
-        for name, (width, label) in zip(asked, reading, strict=True):
-            found[name] = label(row[start : start + width])
-            start += width
-        return [found[name] for name in by], int(row[-2]), int(row[-1])
-
-    def _total(self, rows: Sequence[tuple[object, int, int]]) -> Count:
-        return Count(sum(low for _, low, _ in rows), sum(high for _, _, high in rows))
-
-    def _reading(self, dimension: str, sets: tuple[Labels, ...], patients: bool) -> tuple[int, Callable[[Row], Labels]]:
-        """How many columns a dimension has in a row, and the labels they mean."""
-        state = self._state
-        if dimension in BY_TUMOUR:
-            if patients and dimension in SPANNING_TUMOUR:
-                names = tuple(dict.fromkeys(label for labels in sets for label in labels))
-                return 1, lambda raw: (names[raw[0]],)
-            return 1, lambda raw: sets[raw[0]]
-        if dimension == "year":
-            return 1, lambda raw: integer_labels(raw[0], raw[0])
-        if dimension in ("age", "age_band"):
-            label = integer_labels if dimension == "age" else _band_labels
-            width = 1 if patients or state.births_complete else 2
-            return width, lambda raw: label(raw[0], raw[-1])
-        if dimension == "country" and len(state.country_columns) > 1:
-            return len(state.country_columns), lambda raw: (state.label_of(dimension, tuple(raw)),)
-        return 1, lambda raw: (state.label_of(dimension, raw[0]),)
-
-    def _label_sets(self, dimension: str) -> tuple[Labels, ...]:
-        """Distinct label sets of a dimension that the kind of tumour tells."""
-        return tuple(dict.fromkeys(self._labels_of_tumours(dimension))) if dimension in BY_TUMOUR else ()
-
-    def _labels_of_tumours(self, dimension: str) -> list[Labels]:
-        if dimension == "behaviour":
-            recorded = [diagnosis.behaviour for diagnosis in self._state.codes.diagnoses]
-            return [(each.value if isinstance(each, Absent) else str(each),) for each in recorded]
-        return self._state.codes.meanings.group_labels(dimension, self._iccc, self._terminology)
-
-    def _spreads(self, by: tuple[str, ...]) -> dict[str, object]:
-        """Parameters of the relations that give each case a row for each of its labels."""
-        parameters: dict[str, object] = {}
-        for i, dimension in enumerate(by):
-            if dimension not in SPANNING_TUMOUR:
-                continue
-            sets = self._label_sets(dimension)
-            numbers = {name: n for n, name in enumerate(dict.fromkeys(label for labels in sets for label in labels))}
-            rows = [
-                (number, numbers[label], len(labels) == 1) for number, labels in enumerate(sets) for label in labels
-            ]
-            for part, column in zip(("set", "label", "alone"), zip(*rows, strict=True), strict=True):
-                parameters[f"e{i}_{part}"] = [int(value) for value in column]
-        return parameters
-
-    def _cases(
-        self, by: tuple[str, ...], relevant: np.ndarray[tuple[int], np.dtype[np.bool_]], of: str, *, leaves: bool = True
-    ) -> tuple[Cases, dict[str, object]]:
-        """Shape of the cases and the parameters of its relations, limited to kinds of tumour that matter."""
-        columns = {f"leaf{i}": found for i, found in self._prepared.outcomes.items()} if leaves else {}
-        for i, dimension in enumerate(by):
-            if dimension in BY_TUMOUR:
-                sets = self._label_sets(dimension)
-                positions = {labels: n for n, labels in enumerate(sets)}
-                columns[f"by{i}"] = np.array([positions[each] for each in self._labels_of_tumours(dimension)])
-        shapes: list[BranchShape] = []
-        parameters: dict[str, object] = {}
-        for branch in self._state.codes.branches:
-            chosen = relevant[branch.tumours]
-            if not chosen.any():
-                continue
-            prefix = f"b{len(shapes)}_"
-            shapes.append(BranchShape(branch.column, branch.concepts is not None, branch.sources is not None))
-            tumours = branch.tumours[chosen]
-            for name, ids in zip(("id", "id2"), branch.ids, strict=False):
-                parameters[prefix + name] = [each for each, take in zip(ids, chosen.tolist(), strict=True) if take]
-            parameters[f"{prefix}tumour"] = tumours.tolist()
-            for name, values in columns.items():
-                parameters[prefix + name] = values[tumours].tolist()
-            for name, limit in (("concepts", branch.concepts), ("sources", branch.sources)):
-                if limit is not None:
-                    parameters[prefix + name] = list(limit)
-            if branch.column == "rest":
-                parameters[f"{prefix}texts"] = list(self._state.codes.texts)
-        state = self._state
-        cases = Cases(
-            state.layout,
-            tuple(shapes),
-            tuple(columns),
-            _is_keyed(shapes, parameters),
-            state.births_complete,
-            state.country_columns,
-            of,
+        of, numbers = only or ("", None)
+        labels = [self._tumour_labels(dimension) for dimension in asked]
+        columns = self._leaves() | {f"by{i}": each.positions for i, each in enumerate(labels) if each is not None}
+        cases, known = self._cases(columns, self._prepared.relevant, _limited_to(of, numbers))
+        parameters = {**known, **self._prepared.parameters, "only": numbers, "persons": numbers}
+        for i, each in enumerate(labels):
+            if each is not None:
+                parameters |= zip((f"e{i}_set", f"e{i}_label", f"e{i}_alone"), each.spread, strict=True)
+        rows = self._fetch(
+            count_statement(CountShape(cases, self._prepared.where, asked, patients, of), self._dialect), parameters
         )
+        readings = [
+            reading_of(self._state, dimension, each, patients=patients)
+            for dimension, each in zip(asked, labels, strict=True)
+        ]
+        fixed = {name: (self._state.label_of(name, None),) for name in by if name in self._state.constants}
+        return [_read(row, by, dict(zip(asked, readings, strict=True)), fixed) for row in rows]
+
+    def _tumour_labels(self, dimension: str) -> TumourLabels | None:
+        if dimension not in BY_TUMOUR:
+            return None
+        return tumour_labels(self._state.codes, dimension, self._iccc, self._terminology)
+
+    def _leaves(self) -> dict[str, Column]:
+        return {f"leaf{number}": found for number, found in self._prepared.outcomes.items()}
+
+    def _cases(self, columns: Mapping[str, Column], relevant: Mask, of: str) -> tuple[Cases, dict[str, object]]:
+        """Shape of the cases and the parameters of its relations, limited to kinds of tumour that matter."""
+        state = self._state
+        branches = [branch for branch in state.codes.branches if relevant[branch.tumours].any()]
+        parameters: dict[str, object] = {}
+        for i, branch in enumerate(branches):
+            found = _relation(branch, columns, relevant) | {"texts": list(state.codes.texts)}
+            parameters |= {f"b{i}_{name}": values for name, values in found.items()}
+        shapes = tuple(
+            BranchShape(branch.column, branch.concepts is not None, branch.sources is not None) for branch in branches
+        )
+        keyed = _is_keyed(branches, relevant)
+        cases = Cases(state.layout, shapes, tuple(columns), keyed, state.births_complete, state.country_columns, of)
         return cases, parameters
 
     def _fetch(self, statement: Statement, parameters: dict[str, object]) -> list[Row]:
         return self._session.fetch(statement.text, {name: parameters[name] for name in statement.parameters})
 
 
-def _is_keyed(shapes: Sequence[BranchShape], parameters: Mapping[str, object]) -> bool:
+def _relation(branch: Branch, columns: Mapping[str, Column], relevant: Mask) -> dict[str, object]:
+    """Parameters of the relation of a branch by their names without its prefix."""
+    chosen = relevant[branch.tumours]
+    tumours = branch.tumours[chosen]
+    found: dict[str, object] = {"tumour": tumours.tolist()}
+    for name, ids in zip(("id", "id2"), branch.ids, strict=False):
+        found[name] = list(compress(ids, chosen.tolist()))
+    for name, values in columns.items():
+        found[name] = values[tumours].tolist()
+    for name, limit in (("concepts", branch.concepts), ("sources", branch.sources)):
+        found[name] = list(limit or ())
+    return found
+
+
+def _is_keyed(branches: Sequence[Branch], relevant: Mask) -> bool:
     """Whether one column tells the tumours and none of them has two keys."""
-    if len(shapes) != 1 or shapes[0].column not in SINGLE_KEYS:
+    if len(branches) != 1 or branches[0].column not in SINGLE_KEYS:
         return False
-    tumours = parameters["b0_tumour"]
-    return isinstance(tumours, list) and len(set(tumours)) == len(tumours)
+    tumours = branches[0].tumours[relevant[branches[0].tumours]]
+    return len(np.unique(tumours)) == len(tumours)
+
+
+def _read(
+    row: Row, by: tuple[str, ...], readings: Mapping[str, Reading], fixed: Mapping[str, Labels]
+) -> tuple[list[Labels], int, int]:
+    found = dict(fixed)
+    start = 0
+    for name, (width, labels) in readings.items():
+        found[name] = labels(row[start : start + width])
+        start += width
+    return [found[name] for name in by], int(row[-2]), int(row[-1])
+
+
+def _total(rows: Sequence[tuple[object, int, int]]) -> Count:
+    return Count(sum(low for _, low, _ in rows), sum(high for _, _, high in rows))
 
 
 def _limited_to(of: str, numbers: list[int] | None) -> str:
     if numbers is None:
         return "all"
     return "persons" if of == "patient" else "rows"
-
-
-def _band_labels(low: int | None, high: int | None) -> Labels:
-    if low is None or high is None:
-        return (UNKNOWN_LABEL,)
-    return tuple(name for name, _, _ in AGE_BANDS[low : high + 1])
 
 
 def answer(asking: Asking, query: CaseQuery, records: Records, notes: tuple[str, ...]) -> SourceAnswer:

@@ -58,9 +58,9 @@ class Branch:
     sources: tuple[int, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Codes:
-    """All codes in use and what they mean.
+    """All codes in use and what they mean; one reading is equal to itself only.
 
     Attributes
     ----------

@@ -23,6 +23,8 @@ Cells: TypeAlias = npt.NDArray[np.int32]
 
 SHAPE = (len(MORPHOLOGIES), len(TOPOGRAPHIES), len(BEHAVIOURS))
 CELLS = SHAPE[0] * SHAPE[1] * SHAPE[2]
+QUESTIONS_KEPT = 32
+"""Sets of tumours asked for whose outcomes are kept: a recorded ICD-10 code means thousands of cells."""
 
 _MORPHOLOGY = {code: i for i, code in enumerate(MORPHOLOGIES)}
 _BEHAVIOUR = {code: i for i, code in enumerate(BEHAVIOURS)}
@@ -102,7 +104,11 @@ class Meanings:
         self._starts = np.cumsum(self._sizes) - self._sizes
 
     def outcomes(self, certain: BoxSet, possible: BoxSet) -> npt.NDArray[np.int8]:
-        """Truth of each meaning: YES inside `certain`, POSSIBLE where it overlaps `possible`, else NO."""
+        """Truth of each meaning: YES inside `certain`, POSSIBLE where it overlaps `possible`, else NO. Read-only."""
+        return _outcomes(self, certain, possible)
+
+    def compare(self, certain: BoxSet, possible: BoxSet) -> npt.NDArray[np.int8]:
+        """As `outcomes`, each time anew."""
         unknown = Truth.YES if len(certain) == CELLS else Truth.POSSIBLE if possible else Truth.NO
         found = np.full(self._size, unknown, np.int8)
         if len(self._known):
@@ -111,18 +117,26 @@ class Meanings:
             found[self._known] = np.where(inside, Truth.YES, np.where(touching, Truth.POSSIBLE, Truth.NO))
         return found
 
-    def group_labels(self, dimension: str, edition: str, terminology: Terminology) -> list[tuple[str, ...]]:
+    def groups(self, dimension: str, edition: str, terminology: Terminology) -> list[tuple[str, ...]]:
         """ICCC-3 labels that each meaning may have, in the order of the classification."""
         names, numbers = _group_of_cell(dimension, edition, terminology)
         labels: list[tuple[str, ...]] = [(UNKNOWN_LABEL,)] * self._size
+        groups = numbers[self._flat]
         for i, start, size in zip(self._known.tolist(), self._starts.tolist(), self._sizes.tolist(), strict=True):
-            found = np.unique(numbers[self._flat[start : start + size]])
-            labels[i] = tuple(names[number] for number in found.tolist())
+            found = groups[start : start + size]
+            labels[i] = tuple(names[number] for number in (found if size == 1 else np.unique(found)))
         return labels
 
     def _hits(self, boxes: BoxSet) -> npt.NDArray[np.int64]:
         inside = boxes.mask().reshape(-1)[self._flat]
         return np.add.reduceat(inside, self._starts, dtype=np.int64)
+
+
+@lru_cache(maxsize=QUESTIONS_KEPT)
+def _outcomes(meanings: Meanings, certain: BoxSet, possible: BoxSet) -> npt.NDArray[np.int8]:
+    found = meanings.compare(certain, possible)
+    found.flags.writeable = False
+    return found
 
 
 @lru_cache(maxsize=8)

@@ -203,7 +203,7 @@ def _native(state: State, vocabulary: Vocabulary, leaf: DiagnosisIn) -> Truths:
     under, over = vocabulary.under(concepts), vocabulary.over(concepts)
     parts = [cells for concept in concepts if (cells := vocabulary.cells_beneath(concept)) is not None]
     boxes = boxes_of_cells(np.unique(np.concatenate(parts))) if parts else BoxSet.empty()
-    found = state.codes.meanings.outcomes(boxes, boxes)
+    found = state.codes.meanings.compare(boxes, boxes)
     for number, pairs in enumerate(state.codes.pairs):
         inside = [bool(under.intersection(pair)) for pair in pairs]
         if all(inside):
