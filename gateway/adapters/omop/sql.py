@@ -15,6 +15,7 @@ from sqlglot import exp
 LOCKSTEP_UNNEST = frozenset({"duckdb", "postgres"})
 ARRAY_TESTS = frozenset({"postgres"})
 """Engines that know how many rows `= ANY(array)` gives and use an index for it; others do better with a subquery."""
+PERCENT_MARKS = frozenset({"postgres"})
 SMALL, BIG, TEXT = "INT", "BIGINT", "TEXT"
 
 
@@ -29,8 +30,9 @@ def condition(sql: str) -> exp.Expression:
 
 
 def text(tree: exp.Expression, dialect: str) -> str:
-    """Text of a tree in a dialect; the remainder as a function, because `%` marks parameters in psycopg."""
-    rendered: str = tree.transform(_remainder).sql(dialect=dialect)
+    """Text of a tree in a dialect; `%` marks parameters in psycopg and stands for nothing else."""
+    rewrite = _without_percent if dialect in PERCENT_MARKS else _same
+    rendered: str = tree.transform(rewrite).sql(dialect=dialect)
     return rendered
 
 
@@ -48,10 +50,16 @@ def render(tree: exp.Expression, dialect: str) -> Statement:
     return Statement(text(tree, dialect), frozenset(found))
 
 
-def _remainder(node: exp.Expression) -> exp.Expression:
-    if not isinstance(node, exp.Mod):
-        return node
-    return exp.Anonymous(this="MOD", expressions=[node.this.unnest(), node.expression.unnest()])
+def _same(node: exp.Expression) -> exp.Expression:
+    return node
+
+
+def _without_percent(node: exp.Expression) -> exp.Expression:
+    if isinstance(node, exp.Mod):
+        return exp.Anonymous(this="MOD", expressions=[node.this.unnest(), node.expression.unnest()])
+    if isinstance(node, exp.Literal) and node.is_string and "%" in node.this:
+        return exp.Literal.string(node.this.replace("%", "%%"))
+    return node
 
 
 def relation(columns: Sequence[tuple[str, str, str]], dialect: str) -> exp.Select:

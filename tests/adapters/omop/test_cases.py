@@ -288,7 +288,7 @@ def test_the_country_may_be_a_concept(opened: Opener) -> None:
     made, ids = database(0)
     code = ids.of("ICDO3", "9500/3-C74.9", "S")
     own = made.concept(OWN + 1_001, "Own countries", "SE", None, "Geography")
-    for number, place in enumerate(((own, "Sverige"), (None, "de"), (None, "somewhere")), 1):
+    for number, place in enumerate(((own, "Sverige, 100 % it's"), (None, "de"), (None, "somewhere")), 1):
         made.person(number, location=number)
         made.add("location", number, *place)
         made.condition(number, number, code)
