@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-FORMAT = "1"
+FORMAT = "2"
 """Version of the tables below; a file of another version is refused by name."""
 
 LOW = -1
