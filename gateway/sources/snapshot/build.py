@@ -7,6 +7,7 @@ and a run of rows. Rows of patients with several tumours are kept once more, apa
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -79,36 +80,44 @@ def build_snapshot(
         The work tables contradict each other, or the disk is full; `out` is then not a snapshot.
     """
     try:
+        main = connection.execute("SELECT current_database()").fetchall()[0][0]
         connection.execute(f"ATTACH '{_quoted(out)}' AS snapshot (ROW_GROUP_SIZE {ROW_GROUP})")
         try:
-            _write(connection, out, meta, terminology)
-        finally:
-            connection.execute("DETACH snapshot")
+            _write(connection, main, out, meta, terminology)
+        except BaseException:
+            # An engine whose disk is full refuses this too; the first error is the one to tell.
+            with suppress(duckdb.Error):
+                _let_go(connection, main)
+            raise
+        _let_go(connection, main)
     except TerminologyError as error:
         raise SourceFailure(error.message, where="diagnoses_in", expected=error.expected) from error
     except duckdb.Error as error:
         raise SourceFailure(f"snapshot cannot be written: {_kind(error)}", where=str(out)) from error
 
 
-def _write(connection: duckdb.DuckDBPyConnection, out: Path, meta: SnapshotMeta, terminology: Terminology) -> None:
-    main = connection.execute("SELECT current_database()").fetchall()[0][0]
-    try:
-        connection.execute("USE snapshot")
-        connection.execute(SCHEMA)
-        work = f'"{main}".{_schema(connection, main)}'
-        _write_dictionaries(connection, work, terminology)
-        _write_cases(connection, work)
-        _write_multiples(connection)
-        connection.execute(
-            f"CREATE TABLE cube AS SELECT {select_list(CUBE)}, count(*) AS n FROM cases GROUP BY ALL ORDER BY dx"
-        )
-        _write_lookups(connection)
-        _check(connection, work, out)
-        _write_meta(connection, meta, terminology)
-        connection.execute("DROP TABLE IF EXISTS numbering")
-        connection.execute("CHECKPOINT snapshot")
-    finally:
-        connection.execute(f'USE "{main}"')
+def _let_go(connection: duckdb.DuckDBPyConnection, main: str) -> None:
+    connection.execute(f'USE "{main}"')
+    connection.execute("DETACH snapshot")
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection, main: str, out: Path, meta: SnapshotMeta, terminology: Terminology
+) -> None:
+    connection.execute("USE snapshot")
+    connection.execute(SCHEMA)
+    work = f'"{main}".{_schema(connection, main)}'
+    _write_dictionaries(connection, work, terminology)
+    _write_cases(connection, work)
+    _write_multiples(connection)
+    connection.execute(
+        f"CREATE TABLE cube AS SELECT {select_list(CUBE)}, count(*) AS n FROM cases GROUP BY ALL ORDER BY dx"
+    )
+    _write_lookups(connection)
+    _check(connection, work, out)
+    _write_meta(connection, meta, terminology)
+    connection.execute("DROP TABLE IF EXISTS numbering")
+    connection.execute("CHECKPOINT snapshot")
 
 
 def _schema(connection: duckdb.DuckDBPyConnection, database: str) -> str:

@@ -48,7 +48,9 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
         return duckdb.connect(str(path), read_only=True, config=dict(LOCKED_DOWN))
     except duckdb.Error as error:
         raise SourceFailure(
-            f"snapshot cannot be opened: {type(error).__name__}", where=str(path), expected="a file made by `iccd load`"
+            f"snapshot {path.name} is damaged or cannot be opened ({type(error).__name__})",
+            where=str(path.parent),
+            expected="a file made by `iccd load`",
         ) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -257,6 +258,19 @@ def test_work_tables_that_would_make_a_wrong_number_are_refused(
     with pytest.raises(SourceFailure, match=message) as refusal:
         build(tmp_path, context, registry, spoil=spoil)
     assert "tumour-" not in str(refusal.value)
+
+
+def test_a_disk_that_is_full_at_the_end_of_a_build_is_told_as_such(
+    tmp_path: Path, context: Context, registry: tuple[Case, ...]
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(SourceFailure) as refusal:
+            build(tmp_path, context, registry)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "File too large" in str(refusal.value.__cause__)
 
 
 def test_the_work_database_is_as_it_was_after_a_build(
