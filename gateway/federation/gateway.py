@@ -12,7 +12,7 @@ from gateway.access.requester import Requester
 from gateway.disclosure.policy import Policy
 from gateway.disclosure.release import Shown, granted, release
 from gateway.disclosure.released import ReleasedAnswer
-from gateway.errors import BadQuestion
+from gateway.errors import BadQuestion, UnknownTerm
 from gateway.federation import cursor as cursors
 from gateway.federation.breaker import Breaker
 from gateway.federation.fanout import fan_out
@@ -21,7 +21,7 @@ from gateway.federation.records import RecordPage, read_page
 from gateway.federation.vocabularies import find_meanings
 from gateway.model.answer import ANSWERED, SourceOutcome, Status
 from gateway.model.capability import Capabilities, Granularity
-from gateway.model.query import CaseQuery
+from gateway.model.query import CaseQuery, OneOf, leaves
 from gateway.model.question import question_text
 from gateway.planner.plan import Plan, check_size, is_asked, make_plan
 from gateway.sources.base import Deadline, Source
@@ -29,6 +29,7 @@ from terminology import Terminology
 
 CACHED_UNITS = 200_000
 """Size of the cache of released answers; a cell is one unit, a record ten (some 3 kB)."""
+SHOWN = 40
 LASTING = frozenset({Status.OK, Status.PARTIAL, Status.UNSUPPORTED, Status.WITHHELD})
 
 CacheKey = tuple[CaseQuery, str, Granularity, str | None, tuple[str | None, ...]]
@@ -120,6 +121,7 @@ class Gateway:
     ) -> tuple[ReleasedAnswer, bool]:
         """The released answer, and whether it holds as long as the snapshots do (no live source was asked)."""
         check_size(query)
+        self._check_registries(query)
         deadline = Deadline.after(self.deadline_seconds)
         permitted = {name: ability for name, ability in abilities.items() if self._permits(name, requester)}
         meanings = await find_meanings(query, permitted, self.sources, self.terminology, deadline)
@@ -166,6 +168,16 @@ class Gateway:
             deadline,
             lambda following: cursors.encode(following, question, snapshots, self.salt),
         )
+
+    def _check_registries(self, query: CaseQuery) -> None:
+        known = self.sources.keys() | self.broken.keys()
+        for leaf in leaves(query.where):
+            if isinstance(leaf, OneOf) and leaf.field == "source" and (strange := sorted(leaf.values - known)):
+                raise UnknownTerm(
+                    f"no registry {strange[0][:SHOWN]!r} here",
+                    where="source",
+                    expected=f"one of {', '.join(sorted(known))}",
+                )
 
     def _permits(self, name: str, requester: Requester) -> bool:
         policy = self.policies.get(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -112,6 +113,15 @@ def test_a_registry_excluded_by_the_question_is_an_exact_zero_without_a_call() -
     answer = ask(gateway_of(ListSource("a", [case(1)]), other), f"{NEUROBLASTOMA}&source=a")
     assert (answer.total.low, answer.total.high) == (1, 1)
     assert other.asked == 0
+
+
+@pytest.mark.parametrize("text", ["source=b", "source!=b", "source=a,b"])
+def test_a_registry_that_is_not_here_is_refused_by_name_and_is_no_zero(text: str) -> None:
+    gateway = replace(gateway_of(ListSource("a", [case(1)])), broken={"c": "the disk is gone"})
+    with pytest.raises(UnknownTerm, match="no registry 'b' here") as caught:
+        ask(gateway, text)
+    assert (caught.value.where, caught.value.expected) == ("source", "one of a, c")
+    assert ask(gateway, "source=c").total.high is None
 
 
 def test_a_declared_country_is_decided_and_labelled_without_the_rows() -> None:
