@@ -7,6 +7,7 @@ known name. Paths are relative to the settings file.
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from gateway.errors import BadSettings
 from gateway.model.capability import Coverage
@@ -111,6 +112,13 @@ def load_settings(path: Path) -> Settings:
     except ValidationError as error:
         faults = [_fault(path, text, item) for item in error.errors(include_url=False, include_input=False)]
         raise BadSettings("\n".join(faults)) from error
+    except SettingsError as error:
+        tables = [
+            name for name in os.environ if name.upper() in {f"ICCD_{key.upper()}" for key in Settings.model_fields}
+        ]
+        raise BadSettings(
+            "is not a JSON object", where=f"variable {' or '.join(tables)}", expected="ICCD_GATEWAY__KEY for one key"
+        ) from error
 
 
 def source_configs(settings: Settings, path: Path) -> dict[str, SourceConfig]:

@@ -57,11 +57,13 @@ def _remote(url: str, text: str) -> dict[str, Any]:
     import httpx
     import orjson
 
-    from gateway.errors import BadQuestion, SourceUnavailable
+    from gateway.errors import BadQuestion, BadSettings, SourceUnavailable
 
     address = f"{url.rstrip('/')}/statistics/counts?{text}"
     try:
         response = httpx.get(address, timeout=60)
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        raise BadSettings("is no address", where=f"--url {url}", expected="e.g. http://127.0.0.1:8080") from error
     except httpx.HTTPError as error:
         raise SourceUnavailable(
             f"does not answer ({type(error).__name__})", where=url, expected="the address of a running gateway"
@@ -71,7 +73,10 @@ def _remote(url: str, text: str) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         raise SourceUnavailable("does not answer JSON", where=url, expected="a gateway of this kind") from error
     if response.status_code >= 400:
-        message = str(document.get("title", response.status_code))
+        if "title" not in document:
+            raise SourceUnavailable(
+                f"answers {response.status_code}", where=address.partition("?")[0], expected="a gateway of this kind"
+            )
         kind = BadQuestion if response.status_code < 500 else SourceUnavailable
-        raise kind(message, where=document.get("where"), expected=document.get("expected"))
+        raise kind(str(document["title"]), where=document.get("where"), expected=document.get("expected"))
     return document

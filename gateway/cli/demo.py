@@ -39,7 +39,7 @@ def demo(context: click.Context, once: bool, folder: Path, seed: int, port: int)
     from gateway.synth.demo import make_demo
 
     click.echo(f"Making six registries in {folder} ...", err=True)
-    make_demo(folder, seed)
+    make_demo(folder, seed, port)
     settings = folder / "iccd.toml"
     click.echo("Loading them ...", err=True)
     failed = context.invoke(load, names=(), force=False, as_json=False, settings=settings)

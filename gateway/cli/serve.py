@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ def serve(host: str, port: int, workers: int, settings: Path) -> None:
 
     from gateway.federation.opening import open_gateway
 
+    _check_address(host, port)
     open_gateway(settings).close()
     os.environ[SETTINGS_VARIABLE] = str(settings.resolve())
     uvicorn.run(
@@ -39,6 +41,18 @@ def serve(host: str, port: int, workers: int, settings: Path) -> None:
         access_log=False,
         server_header=False,
     )
+
+
+def _check_address(host: str, port: int) -> None:
+    """Refuse an address that cannot be had before anything is opened."""
+    from gateway.errors import SourceUnavailable
+
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        raise SourceUnavailable(
+            f"cannot listen: {error.strerror}", where=f"{host}:{port}", expected="a free address, see --host and --port"
+        ) from error
 
 
 def application() -> FastAPI:

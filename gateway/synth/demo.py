@@ -61,7 +61,7 @@ class Made:
     dirt: dict[str, int]
 
 
-def make_demo(folder: Path, seed: int) -> dict[str, Made]:
+def make_demo(folder: Path, seed: int, port: int = 8080) -> dict[str, Made]:
     """Make the registries under `folder/files`, their truth tables under `folder/truth`, and `folder/iccd.toml`.
 
     Returns
@@ -73,21 +73,21 @@ def make_demo(folder: Path, seed: int) -> dict[str, Made]:
     files.mkdir(parents=True, exist_ok=True)
     truths.mkdir(parents=True, exist_ok=True)
     made = {registry.id: _make(registry, files, truths, seed) for registry in REGISTRIES}
-    (folder / "iccd.toml").write_text(settings_text(folder, made), encoding="utf-8")
+    (folder / "iccd.toml").write_text(settings_text(folder, made, port), encoding="utf-8")
     return made
 
 
-def settings_text(folder: Path, made: dict[str, Made]) -> str:
+def settings_text(folder: Path, made: dict[str, Made], port: int = 8080) -> str:
     """Settings that plug in the registries that were made."""
     blocks = [_block(registry, made[registry.id].location.relative_to(folder)) for registry in REGISTRIES]
-    return _GATEWAY + "".join(blocks)
+    return _GATEWAY.format(port=port) + "".join(blocks)
 
 
 _GATEWAY = """[gateway]
 id = "org.example.demo"
 title = "Six synthetic registries"
 data = "./data"
-public_url = "http://127.0.0.1:8080"
+public_url = "http://127.0.0.1:{port}"
 """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +110,8 @@ def test_a_missing_file_is_named(loaded: Path) -> None:
         (("laod",), 2, "'load'"),
         (("ask",), 2, "QUESTION"),
         (("ask", "age=3", "--url", "http://127.0.0.1:9"), 1, "127.0.0.1:9"),
+        (("ask", "age=3", "--url", "nowhere"), 2, "is no address"),
+        (("ask", "age=3", "--url", "http://[::1"), 2, "is no address"),
     ],
 )
 def test_mistakes_are_named_in_one_sentence(loaded: Path, arguments: tuple[str, ...], code: int, named: str) -> None:
@@ -137,6 +140,25 @@ def test_check_names_every_fault_with_line_key_and_hint(registry: Path) -> None:
     assert second.returncode == 2
     for named in ("'obds' is not installed", "no policy 'opne'", "unknown key 'cuntry'", "no source 'zz'"):
         assert named in second.stderr, second.stderr
+
+
+def test_a_variable_that_overrides_a_whole_table_with_no_table_is_named(
+    registry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ICCD_GATEWAY", "abc")
+    result = iccd("check", cwd=registry)
+    assert result.returncode == 2
+    assert "ICCD_GATEWAY" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_port_that_is_taken_is_named(loaded: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = iccd("serve", "--port", str(port), cwd=loaded)
+    assert result.returncode == 1
+    assert f"127.0.0.1:{port}" in result.stderr
+    assert "--port" in result.stderr
 
 
 def test_check_is_silent_about_good_settings(registry: Path) -> None:
