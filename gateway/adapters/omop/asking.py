@@ -29,6 +29,7 @@ from gateway.model.answer import Labels, SourceAnswer
 from gateway.model.case import Case
 from gateway.model.query import CaseQuery, DiagnosisIn, Page, Unit
 from gateway.model.values import ZERO, Count, Truth
+from gateway.sources.meaning import recorded_code_truth
 from gateway.sources.tabulate import tabulate_sets
 from terminology import Terminology
 
@@ -83,7 +84,14 @@ def prepare(state: State, query: CaseQuery, native: Native) -> Prepared:
 def _outcomes(state: State, leaf: DiagnosisIn, native: Native) -> Truths:
     if leaf.certain is None or leaf.possible is None:
         return native(leaf)
-    return state.codes.meanings.outcomes(leaf.certain, leaf.possible)
+    found = state.codes.meanings.outcomes(leaf.certain, leaf.possible)
+    if any(term.system == "ICD10" for term in leaf.terms):
+        found = found.copy()
+        for number, recorded in enumerate(state.codes.recorded):
+            truths = [truth for each in recorded if (truth := recorded_code_truth(each, leaf)) is not None]
+            if len(truths) == len(recorded):  # else some of it was recorded otherwise, and its meaning decides
+                found[number] = truths[0] if len(set(truths)) == 1 else Truth.POSSIBLE
+    return found
 
 
 class Asking:

@@ -66,6 +66,8 @@ class Codes:
     ----------
     diagnoses
         For each kind of tumour, what a record shows.
+    recorded
+        For each kind of tumour, every way it was recorded.
     meanings
         For each kind of tumour, its meaning.
     branches
@@ -77,6 +79,7 @@ class Codes:
     """
 
     diagnoses: tuple[Diagnosis, ...]
+    recorded: tuple[frozenset[Diagnosis], ...]
     meanings: Meanings
     branches: tuple[Branch, ...]
     pairs: tuple[frozenset[Pair], ...]
@@ -91,6 +94,7 @@ class _Tumours:
         self._numbers: dict[object, int] = {}
         self.cells: list[Cells | None] = []
         self.diagnoses: list[Diagnosis] = []
+        self.recorded: list[set[Diagnosis]] = []
         self.pairs: list[set[Pair]] = []
 
     def number(self, pair: Pair, cells: Cells | None, diagnosis: Diagnosis) -> int:
@@ -99,7 +103,9 @@ class _Tumours:
         if number == len(self.cells):
             self.cells.append(cells)
             self.diagnoses.append(diagnosis)
+            self.recorded.append(set())
             self.pairs.append(set())
+        self.recorded[number].add(diagnosis)
         self.pairs[number].add(pair)
         return number
 
@@ -150,6 +156,7 @@ def read_codes(pairs: Iterable[Pair], concepts: Concepts, texts: Mapping[str, fr
             numbers[pair] = number
     return Codes(
         tuple(tumours.diagnoses),
+        tuple(frozenset(each) for each in tumours.recorded),
         Meanings(tumours.cells),
         tuple(_branches(numbers, rest, by_text)),
         tuple(frozenset(each) for each in tumours.pairs),
