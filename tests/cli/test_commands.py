@@ -161,6 +161,16 @@ def test_a_port_that_is_taken_is_named(loaded: Path) -> None:
     assert "--port" in result.stderr
 
 
+def test_a_database_that_is_gone_is_no_source_that_is_fine(loaded: Path) -> None:
+    write_settings(loaded, '[sources.it]\nkind = "omop"\nlocation = "gone.duckdb"\npolicy = "closed"\n')
+    result = iccd("sources", "--json", cwd=loaded)
+    assert result.returncode == 1
+    found = {row["id"]: row for row in json.loads(result.stdout)}
+    assert (found["fr"]["status"], found["fr"]["cases"]) == ("ok", 3)
+    assert (found["it"]["status"], found["it"]["kind"]) == ("error", "omop")
+    assert "gone.duckdb" in found["it"]["reason"]
+
+
 def test_check_is_silent_about_good_settings(registry: Path) -> None:
     result = iccd("check", cwd=registry)
     assert (result.returncode, result.stderr) == (0, "")
