@@ -280,14 +280,26 @@ class Spool:
                             where=f"{self._file.path}:{line}",
                             expected="quotes in pairs",
                         ) from None
-                    self.reject(line, "line", NOT_DELIMITED)
+                    self._reject_all(line, skip + rows.line_num, NOT_DELIMITED)
                     continue
                 if row is None:
                     return
-                if len(row) == width or (len(row) == width + 1 and not row[-1]):
+                if _holds_lines(row, delimiter, width):
+                    self._reject_all(line, skip + rows.line_num, NOT_DELIMITED)
+                elif len(row) == width or (len(row) == width + 1 and not row[-1]):
                     self.add(line, [NOT_IN_FILE if pick is None else row[pick] for pick in picks])
                 elif row:
                     self.reject(line, "line", OTHER_WIDTH)
+
+    def _reject_all(self, first: int, last: int, reason: str) -> None:
+        """Reject every line that a stray quote made into one record."""
+        for line in range(first, last + 1):
+            self.reject(line, "line", reason)
+
+
+def _holds_lines(row: Sequence[str], delimiter: str, width: int) -> bool:
+    """Whether a cell holds whole lines of the file, swallowed by a quote that closes lines too late."""
+    return any(line.count(delimiter) >= width - 1 for cell in row for line in cell.split("\n")[1:])
 
 
 def _picks(profile: Profile, header: Sequence[str]) -> list[int | None]:

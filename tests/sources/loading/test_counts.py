@@ -63,6 +63,14 @@ def test_a_quote_that_is_never_closed_is_a_broken_file_with_its_line(tmp_path: P
         load_lines(tmp_path, row(1), row('"2'), row(3), row(4))
 
 
+@pytest.mark.parametrize("last", ['7"', '"7'])
+def test_lines_that_a_stray_quote_swallows_are_rejected_one_by_one(tmp_path: Path, last: str) -> None:
+    good = [row(number) for number in range(100, 200)]
+    loaded = load_lines(tmp_path, *good, row('"4'), row(5), row(6), row(last), row(8))
+    assert loaded.sums == (105, 101, 0, 4)
+    assert rejected_lines(loaded.report) == [102, 103, 104, 105]
+
+
 def test_text_behind_a_closing_quote_is_rejected(tmp_path: Path) -> None:
     loaded = load_lines(tmp_path, row(1), row('"2"x'), row(3))
     assert loaded.sums == (3, 2, 0, 1)
