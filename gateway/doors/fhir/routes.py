@@ -17,9 +17,12 @@ from gateway.doors.fhir.interactions.capabilities import capabilities
 from gateway.doors.fhir.interactions.conformance import CONFORMANCE_TYPES, read_definition
 from gateway.doors.fhir.interactions.read import read
 from gateway.doors.fhir.interactions.search import search
+from gateway.doors.fhir.interactions.value_sets import search_value_sets
+from gateway.doors.fhir.interactions.versions import versions
 from gateway.doors.fhir.outcome import of_error, of_status
 from gateway.doors.fhir.parameters import SEARCHABLE
 from gateway.doors.fhir.request import Asked, format_of, pairs_of, read_request
+from gateway.doors.fhir.terminology.routes import operation_routes
 from gateway.errors import BadQuestion, IccdError
 from gateway.federation.gateway import Gateway
 
@@ -34,6 +37,9 @@ def create(gateway: Gateway) -> Starlette:
         routes=[
             Route("/metadata", _endpoint(door, capabilities), methods=["GET"]),
             *(route for name in SEARCHABLE for route in _record_routes(door, name)),
+            *operation_routes(door),
+            Route("/$versions", _endpoint(door, versions), methods=["GET"]),
+            Route("/ValueSet", _endpoint(door, search_value_sets, "ValueSet"), methods=["GET"]),
             *(
                 Route(f"/{name}/{{id}}", _endpoint(door, read_definition, name), methods=["GET"])
                 for name in CONFORMANCE_TYPES

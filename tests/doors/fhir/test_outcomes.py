@@ -149,7 +149,7 @@ WRONG = [
     ("GET", "/Condition/nowhere.c1", 404, "not-found", None),
     ("GET", "/Condition/%00", 404, "not-found", None),
     ("GET", "/Condition/de-two.c1?code=1", 400, "invalid", "code"),
-    ("GET", "/metadata?mode=terminology", 400, "not-supported", "mode"),
+    ("GET", "/metadata?mode=nothing", 400, "not-supported", "mode"),
     ("GET", "/StructureDefinition/none", 404, "not-found", None),
     ("GET", "/Practitioner", 404, "not-found", None),
     ("GET", "/", 404, "not-found", None),

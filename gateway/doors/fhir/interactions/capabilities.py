@@ -10,15 +10,18 @@ from gateway.doors.fhir.parameters import ID, ID_DEFINITION, SEARCHABLE, Paramet
 from gateway.doors.fhir.parse import DEFAULT_COUNT, MOST_COUNT
 from gateway.doors.fhir.render import condition, patient
 from gateway.doors.fhir.request import Asked
+from gateway.doors.fhir.terminology.capabilities import INSTANTIATES, operations_of, terminology_capabilities
 from gateway.errors import Unsupported
 
 SUPPORTED_PROFILE = {"Condition": condition.PROFILE, "Patient": patient.PROFILE}
-MODES = frozenset({"full", "normative"})
+MODES = frozenset({"full", "normative", "terminology"})
+VERSIONS = "http://hl7.org/fhir/OperationDefinition/CapabilityStatement-versions"
+URL_DEFINITION = "http://hl7.org/fhir/SearchParameter/conformance-url"
 PARAMETERS = frozenset({"_format", "_pretty", "mode"})
 
 
 async def capabilities(door: Door, asked: Asked) -> Reply:
-    """CapabilityStatement of this door.
+    """CapabilityStatement or TerminologyCapabilities of this door.
 
     Raises
     ------
@@ -30,6 +33,8 @@ async def capabilities(door: Door, asked: Asked) -> Reply:
             raise Unsupported("metadata has no such parameter", where=name, expected=", ".join(sorted(PARAMETERS)))
         if name == "mode" and value not in MODES:
             raise Unsupported(f"no mode {value!r} here", where=name, expected=", ".join(sorted(MODES)))
+    if ("mode", "terminology") in asked.pairs:
+        return Reply(terminology_capabilities(door))
     return Reply(statement(door))
 
 
@@ -38,13 +43,18 @@ def statement(door: Door) -> Resource:
     systems = ", ".join(system.url for system in code_systems())
     return {
         "resourceType": "CapabilityStatement",
+        "url": f"{door.base}/metadata",
+        "version": guide().version,
+        "name": "IccdCapabilities",
+        "title": door.gateway.title,
         "status": "active",
         "date": guide().date,
         "kind": "instance",
-        "software": {"name": "iccd", "version": __version__},
+        "instantiates": [INSTANTIATES],
+        "software": {"name": "iccd", "version": __version__, "releaseDate": guide().date},
         "implementation": {"description": door.gateway.title, "url": door.base},
         "fhirVersion": "4.0.1",
-        "format": ["json", "xml"],
+        "format": ["json", "xml", "application/fhir+json", "application/fhir+xml"],
         "rest": [
             {
                 "mode": "server",
@@ -54,7 +64,8 @@ def statement(door: Door) -> Resource:
                     f"could only partly answer. Unknown parameters are refused unless Prefer: handling=lenient. "
                     f"Code systems: {systems}."
                 ),
-                "resource": [*map(_searchable, SEARCHABLE.values()), *map(_definitions, CONFORMANCE_TYPES)],
+                "resource": [*map(_searchable, SEARCHABLE.values()), *map(_definitions, CONFORMANCE_TYPES), _maps()],
+                "operation": [{"name": "versions", "definition": VERSIONS}],
             }
         ],
     }
@@ -84,4 +95,15 @@ def _parameter(parameter: Parameter) -> Resource:
 
 
 def _definitions(name: str) -> Resource:
-    return {"type": name, "interaction": [{"code": "read"}], "versioning": "no-version"}
+    element: Resource = {"type": name, "interaction": [{"code": "read"}], "versioning": "no-version"}
+    if name == "ValueSet":
+        element["interaction"].append({"code": "search-type"})
+        element["searchParam"] = [
+            {"name": "url", "definition": URL_DEFINITION, "type": "uri", "documentation": "Modifiers: none."}
+        ]
+    operations = operations_of(name)
+    return {**element, "operation": operations} if operations else element
+
+
+def _maps() -> Resource:
+    return {"type": "ConceptMap", "operation": operations_of("ConceptMap")}

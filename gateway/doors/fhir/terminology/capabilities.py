@@ -1,0 +1,81 @@
+"""TerminologyCapabilities (R4 terminologycapabilities.html) and what the CapabilityStatement says of the operations."""
+
+from __future__ import annotations
+
+from gateway import __version__
+from gateway.doors.fhir.definitions import Resource, guide
+from gateway.doors.fhir.door import Door
+from gateway.doors.fhir.terminology.own import DEFAULT_EDITION
+from gateway.doors.fhir.terminology.service import OPERATIONS, own_systems
+
+INSTANTIATES = "http://hl7.org/fhir/CapabilityStatement/terminology-server"
+EXPANSION_PARAMETERS = (
+    "activeOnly",
+    "check-system-version",
+    "check-valueset-version",
+    "count",
+    "default-valueset-version",
+    "designation",
+    "displayLanguage",
+    "excludeNested",
+    "excludeNotForUI",
+    "filter",
+    "force-system-version",
+    "force-valueset-version",
+    "includeDefinition",
+    "includeDesignations",
+    "offset",
+    "property",
+    "system-version",
+    "tx-resource",
+    "useSupplement",
+    "valueSetVersion",
+    "versionsMatch",
+)
+
+
+def terminology_capabilities(door: Door) -> Resource:
+    """TerminologyCapabilities of this door."""
+    return {
+        "resourceType": "TerminologyCapabilities",
+        "url": f"{door.base}/metadata?mode=terminology",
+        "version": guide().version,
+        "name": "IccdTerminologyCapabilities",
+        "title": f"{door.gateway.title}: terminology",
+        "status": "active",
+        "date": guide().date,
+        "kind": "instance",
+        "software": {"name": "iccd", "version": __version__},
+        "implementation": {"description": door.gateway.title, "url": door.base},
+        "codeSystem": _code_systems(door),
+        "expansion": {
+            "hierarchical": True,
+            "paging": True,
+            "incomplete": False,
+            "parameter": [{"name": name} for name in EXPANSION_PARAMETERS],
+            "textFilter": "Each word is part of the code or of one name, in any case of letters.",
+        },
+        "codeSearch": "all",
+        "validateCode": {"translations": True},
+        "translation": {"needsMap": False},
+    }
+
+
+def _code_systems(door: Door) -> list[Resource]:
+    found = []
+    for system in own_systems(door.gateway.terminology).served():
+        element: Resource = {"uri": system.url}
+        if system.editions:
+            default = DEFAULT_EDITION[system.prefix]
+            element["version"] = [{"code": each, "isDefault": each == default} for each in system.editions]
+        found.append({**element, "subsumption": system.hierarchy})
+    return found
+
+
+def operations_of(kind: str) -> list[Resource]:
+    """Operations of a resource type, for CapabilityStatement.rest.resource.operation."""
+    return [
+        {"name": name, "definition": f"http://hl7.org/fhir/OperationDefinition/{resource}-{name}"}
+        for resource, name in OPERATIONS
+        if resource == kind
+    ]

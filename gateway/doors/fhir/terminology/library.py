@@ -1,0 +1,206 @@
+"""What one request can refer to: resources that are brought along, then what this server holds itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gateway.doors.fhir.definitions import Resource
+from gateway.doors.fhir.terminology.brought import canonical_of, code_system_of
+from gateway.doors.fhir.terminology.issues import Issue, Refused, issue
+from gateway.doors.fhir.terminology.model import CodeSystem, Provider
+from gateway.doors.fhir.terminology.options import Options
+from gateway.doors.fhir.terminology.versions import latest, listed, matches
+
+DEEPEST_IMPORT = 50
+MOST_STEPS = 2000
+USABLE = frozenset({"complete", "fragment", "example"})
+
+
+@dataclass
+class Library:
+    """Code systems, value sets and concept maps of one request.
+
+    Attributes
+    ----------
+    required
+        Canonicals of supplements that must be applied.
+    applied_rules
+        Version parameters that took effect, as (name, canonical).
+    """
+
+    brought: Sequence[Resource]
+    held: Sequence[Resource]
+    own: Provider
+    options: Options
+    required: set[str] = field(default_factory=set)
+    used_supplements: set[str] = field(default_factory=set)
+    applied_rules: list[tuple[str, str]] = field(default_factory=list)
+    _steps: int = 0
+    _made: dict[tuple[int, tuple[str, ...]], CodeSystem] = field(default_factory=dict)
+
+    def step(self, path: Sequence[str]) -> None:
+        """Count one value set that is opened; refuse a chain or a web of imports that is too large.
+
+        Raises
+        ------
+        Refused
+            With issue too-costly.
+        """
+        self._steps += 1
+        if len(path) > DEEPEST_IMPORT or self._steps > MOST_STEPS:
+            raise Refused(issue("error", "too-costly", "too-costly", "VALUESET_TOO_COSTLY", "", path[0], "imports"))
+
+    def ruled(self, url: str, version: str) -> str:
+        """Version to look for, after the version parameters of the request."""
+        found = version
+        for rule in self.options.of(url):
+            if rule.mode == "override" or (rule.mode in ("default", "check") and not found):
+                found = rule.version
+                self._applied(rule.parameter, f"{url}|{rule.version}")
+        return found
+
+    def _applied(self, parameter: str, canonical: str) -> None:
+        if (parameter, canonical) not in self.applied_rules:
+            self.applied_rules.append((parameter, canonical))
+
+    def broken_rule(self, system: CodeSystem) -> Issue | None:
+        """Issue if check-system-version does not allow a code system."""
+        for rule in self.options.of(system.url):
+            if rule.mode == "check" and not matches(rule.version, system.version):
+                return issue(
+                    "error",
+                    "exception",
+                    "version-error",
+                    "VALUESET_VERSION_CHECK",
+                    "",
+                    system.url,
+                    system.version,
+                    rule.version,
+                )
+        return None
+
+    def code_system(self, url: str, version: str = "") -> CodeSystem | None:
+        """Code system of a version, or a pattern of versions, or the newest; None if there is none that has content."""
+        found = self._resource("CodeSystem", url, version)
+        if found is None or found.get("content") not in USABLE:
+            held = self.own.code_system(url, version)
+            if held is not None or found is None:
+                return held
+            return None
+        supplements = tuple(self._supplements(url, str(found.get("version", ""))))
+        self.used_supplements.update(self._names(supplements))
+        key = (id(found), tuple(map(canonical_of, supplements)))
+        if key not in self._made:
+            self._made[key] = code_system_of(found, supplements)
+        return self._made[key]
+
+    def versions(self, url: str) -> tuple[str, ...]:
+        """Versions of a code system that can be had."""
+        own = {
+            str(item["version"])
+            for item in (*self.brought, *self.held)
+            if item.get("resourceType") == "CodeSystem" and item.get("url") == url and item.get("version")
+        }
+        return tuple(sorted({*own, *self.own.versions(url)}))
+
+    def is_supplement(self, url: str) -> bool:
+        """Whether a URL is that of a supplement."""
+        found = self._resource("CodeSystem", url, "")
+        return found is not None and found.get("content") == "supplement"
+
+    def missing_supplements(self) -> list[str]:
+        """Supplements that were asked for and that no code system took."""
+        return sorted(self.required - self.used_supplements)
+
+    def check_supplements(self) -> None:
+        """Refuse where a supplement is missing.
+
+        Raises
+        ------
+        Refused
+            With issue not-found.
+        """
+        missing = self.missing_supplements()
+        if missing:
+            names = ",".join(missing)
+            raise Refused(
+                issue("error", "not-found", "not-found", "VALUESET_SUPPLEMENT_MISSING", "", names), status=404
+            )
+
+    def value_set(self, canonical: str, within: Resource | None = None) -> Resource | None:
+        """Value set of a canonical, or one contained in `within`."""
+        if canonical.startswith("#"):
+            contained = (within or {}).get("contained", [])
+            return next((item for item in contained if item.get("id") == canonical[1:]), None)
+        url, _, version = canonical.partition("|")
+        return self._resource("ValueSet", url, version) or implicit_value_set(self, url, version)
+
+    def pinned(self, canonical: str) -> str:
+        """Canonical of a value set, with the version that the request gives it."""
+        url, _, version = canonical.partition("|")
+        version = self.ruled(url, version)
+        return f"{url}|{version}" if version else url
+
+    def concept_maps(self) -> list[Resource]:
+        """Concept maps that are brought along or held."""
+        return [item for item in (*self.brought, *self.held) if item.get("resourceType") == "ConceptMap"]
+
+    def _resource(self, kind: str, url: str, version: str) -> Resource | None:
+        for shelf in (self.brought, self.held):
+            found = {
+                str(item.get("version", "")): item
+                for item in shelf
+                if item.get("resourceType") == kind
+                and item.get("url") == url
+                and (not version or matches(version, str(item.get("version", ""))))
+            }
+            if found:
+                return found[latest(found)]
+        return None
+
+    def _supplements(self, url: str, version: str) -> list[Resource]:
+        found = []
+        for item in self.brought:
+            target, _, target_version = str(item.get("supplements", "")).partition("|")
+            if item.get("content") != "supplement" or target != url:
+                continue
+            wanted = {item.get("url"), canonical_of(item)} & self.required
+            fits = not target_version or not version or matches(target_version, version)
+            if fits and (wanted or _is_language_pack(item)):
+                found.append(item)
+        return found
+
+    def _names(self, supplements: Sequence[Resource]) -> set[str]:
+        return {name for item in supplements for name in (str(item.get("url")), canonical_of(item))}
+
+
+def implicit_value_set(library: Library, url: str, version: str) -> Resource | None:
+    """Value set SYSTEM?fhir_vs and SYSTEM?fhir_vs=isa/CODE (the form of R4 snomedct.html, for any code system)."""
+    system, implicit, members = url.partition("?fhir_vs")
+    if not implicit or library.code_system(system, version) is None:
+        return None
+    include: Resource = {"system": system}
+    if version:
+        include["version"] = version
+    if members.startswith("=isa/") and len(members) > len("=isa/"):
+        include["filter"] = [{"property": "concept", "op": "is-a", "value": members.removeprefix("=isa/")}]
+    elif members:
+        return None
+    found: Resource = {"resourceType": "ValueSet", "url": url, "status": "active", "compose": {"include": [include]}}
+    return {**found, "version": version} if version else found
+
+
+def _is_language_pack(supplement: Resource) -> bool:
+    codes = {item.get("valueCode") for item in supplement.get("extension", [])}
+    return "lang-pack" in codes
+
+
+def unknown_system(library: Library, url: str, version: str, expression: str, *, expanding: bool = False) -> Issue:
+    """Issue for a code system that cannot be had."""
+    end = "_EXP" if expanding else ""
+    if not version:
+        return issue("error", "not-found", "not-found", f"UNKNOWN_CODESYSTEM{end}", expression, url)
+    known = library.versions(url)
+    message = f"UNKNOWN_CODESYSTEM_VERSION{end}" + ("" if known else "_NONE")
+    return issue("error", "not-found", "not-found", message, expression, url, version, listed(known))

@@ -1,0 +1,114 @@
+"""CodeSystem $lookup and $subsumes (R4 codesystem-operation-lookup.html and -subsumes.html)."""
+
+from __future__ import annotations
+
+from gateway.doors.fhir.definitions import Resource
+from gateway.doors.fhir.terminology import names
+from gateway.doors.fhir.terminology.issues import Refused
+from gateway.doors.fhir.terminology.library import Library, unknown_system
+from gateway.doors.fhir.terminology.model import CodeSystem, Concept
+from gateway.doors.fhir.terminology.options import Given
+from gateway.doors.fhir.terminology.validate import unknown_code
+from gateway.errors import BadQuestion
+
+
+def lookup(library: Library, given: Given, url: str = "") -> Resource:
+    """What is known about a code.
+
+    Raises
+    ------
+    Refused
+        No such code system or code.
+    BadQuestion
+        No code is given.
+    """
+    coding = given.element("coding") or {}
+    code = str(coding.get("code") or given.text("code"))
+    system = _system(library, given, url or str(coding.get("system") or given.text("system")), coding)
+    concept = _concept(system, code, "code")
+    wanted = set(library.options.properties)
+    shown = names.preferred(concept.designations, library.options.languages)
+    parameters: list[Resource] = [{"name": "name", "valueString": system.title or system.name or system.url}]
+    if system.version:
+        parameters.append({"name": "version", "valueString": system.version})
+    parameters.append({"name": "display", "valueString": shown.value if shown else concept.code})
+    parameters += [{"name": "code", "valueCode": concept.code}, {"name": "system", "valueUri": system.url}]
+    if concept.definition and (not wanted or "definition" in wanted):
+        parameters.append(_property("definition", {"valueString": concept.definition}))
+    if not wanted or "designation" in wanted:
+        parameters += [_designation(name.resource()) for name in concept.designations if name is not shown]
+    if not wanted or "inactive" in wanted:
+        parameters.append(_property("inactive", {"valueBoolean": system.inactive(concept)}))
+    for item in concept.properties:
+        if item["code"] != "inactive" and (not wanted or item["code"] in wanted):
+            value = {key: value for key, value in item.items() if key.startswith("value")}
+            parameters.append(_property(item["code"], value))
+    for name, codes in (("parent", concept.parents), ("child", system.children.get(concept.code, ()))):
+        if not wanted or name in wanted:
+            parameters += [_relative(system, name, each) for each in codes]
+    return {"resourceType": "Parameters", "parameter": parameters}
+
+
+def subsumes(library: Library, given: Given, url: str = "") -> Resource:
+    """How two codes of a code system stand to each other.
+
+    Raises
+    ------
+    Refused
+        No such code system or code.
+    BadQuestion
+        A code is missing, or the codings are of different code systems.
+    """
+    first, second = given.element("codingA") or {}, given.element("codingB") or {}
+    if first.get("system") != second.get("system"):
+        raise BadQuestion("the codings are of different code systems", where="codingB", expected="one code system")
+    system = _system(library, given, url or str(first.get("system") or given.text("system")), first)
+    one = _concept(system, str(first.get("code") or given.text("codeA")), "codeA")
+    other = _concept(system, str(second.get("code") or given.text("codeB")), "codeB")
+    if one.code == other.code:
+        found = "equivalent"
+    elif other.code in set(system.descendants(one.code)):
+        found = "subsumes"
+    elif one.code in set(system.descendants(other.code)):
+        found = "subsumed-by"
+    else:
+        found = "not-subsumed"
+    return {"resourceType": "Parameters", "parameter": [{"name": "outcome", "valueCode": found}]}
+
+
+def _system(library: Library, given: Given, url: str, coding: Resource) -> CodeSystem:
+    if not url:
+        raise BadQuestion("no code system is named", where="system", expected="the URL of a code system")
+    version = library.ruled(url, str(coding.get("version") or given.text("version")))
+    found = library.code_system(url, version)
+    if found is None:
+        raise Refused(unknown_system(library, url, version, "system"), status=404)
+    return found
+
+
+def _concept(system: CodeSystem, code: str, parameter: str) -> Concept:
+    if not code:
+        raise BadQuestion("no code is given", where=parameter, expected="a code")
+    found = system.locate(code)
+    if found is None:
+        raise Refused(unknown_code(system, code, parameter), status=404)
+    return found
+
+
+def _property(code: str, value: Resource) -> Resource:
+    parts: list[Resource] = [{"name": "code", "valueCode": code}, {"name": "value", **value}]
+    return {"name": "property", "part": parts}
+
+
+def _relative(system: CodeSystem, name: str, code: str) -> Resource:
+    element = _property(name, {"valueCode": code})
+    concept = system.concepts.get(code)
+    if concept and concept.display:
+        element["part"].append({"name": "description", "valueString": concept.display})
+    return element
+
+
+def _designation(element: Resource) -> Resource:
+    kinds = (("language", "valueCode"), ("use", "valueCoding"), ("value", "valueString"))
+    parts = [{"name": name, kind: element[name]} for name, kind in kinds if name in element]
+    return {"name": "designation", "part": parts}

@@ -1,0 +1,135 @@
+"""The code systems of the package terminology as neutral code systems: ICD-O-3, ICCC-3, ICD-10, NCIt, OMOP.
+
+What only holds the concepts of childhood cancer is a fragment; editions are versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from gateway.doors.fhir.definitions import CodeSystemUrl, Resource, code_system_of_url, code_systems
+from gateway.doors.fhir.terminology.model import CodeSystem, Concept, Designation
+from gateway.doors.fhir.terminology.versions import matches
+from terminology import Terminology, TerminologyError
+
+COMPLETE = frozenset({"ICCC3", "ICDO3"})
+DEFAULT_EDITION: Mapping[str, str] = {"ICCC3": "2017", "ICDO3": "3.2"}
+BOOLEANS: Mapping[str, str] = {"notSelectable": "boolean"}
+LANGUAGE = "en"
+LONGEST_CODE = 64
+
+
+class OwnSystems:
+    """Provider of the loaded code systems; each is made when it is first asked for and kept."""
+
+    def __init__(self, terminology: Terminology) -> None:
+        self.terminology = terminology
+        self._sizes = {info.system: info.size for info in terminology.systems()}
+        self._made = lru_cache(maxsize=32)(self._make)
+
+    def served(self) -> tuple[CodeSystemUrl, ...]:
+        """Code systems that hold something."""
+        return tuple(system for system in code_systems() if self._sizes.get(system.prefix))
+
+    def system_of_id(self, resource_id: str) -> CodeSystemUrl | None:
+        """Code system of a resource id, the end of its URL."""
+        return next((system for system in self.served() if id_of(system) == resource_id), None)
+
+    def prefix(self, url: str) -> str:
+        """Prefix of a code system in the question grammar, '' if it is not one of ours."""
+        found = code_system_of_url().get(url)
+        return found.prefix if found in self.served() and found else ""
+
+    def versions(self, url: str) -> tuple[str, ...]:
+        """Editions of a code system."""
+        found = code_system_of_url().get(url)
+        return found.editions if found and self._sizes.get(found.prefix) else ()
+
+    def code_system(self, url: str, version: str) -> CodeSystem | None:
+        """Code system of an edition."""
+        found = code_system_of_url().get(url)
+        if found is None or not self._sizes.get(found.prefix):
+            return None
+        if not found.editions:
+            return self._made(found, url, "") if not version else None
+        wanted = version or DEFAULT_EDITION[found.prefix]
+        edition = next((each for each in reversed(found.editions) if matches(wanted, each)), None)
+        return None if edition is None else self._made(found, url, edition)
+
+    def _make(self, system: CodeSystemUrl, url: str, edition: str) -> CodeSystem:
+        ask, prefix = self.terminology, system.prefix
+        codes = set(ask.codes(prefix, edition or None))
+        concepts: dict[str, Concept] = {}
+        for code in ask.codes(prefix, edition or None):
+            stem, slash, _ = code.partition("/")
+            if slash and stem not in concepts:
+                concepts[stem] = Concept(stem, properties=({"code": "notSelectable", "valueBoolean": True},))
+                codes.add(stem)
+            if code not in concepts:
+                self._add(concepts, codes, prefix, code, edition)
+
+        def spelling(text: str) -> str | None:
+            if len(text) > LONGEST_CODE:
+                return None
+            if prefix == "ICCC3" and text in alternates:
+                return alternates[text]
+            try:
+                return ask.lookup(prefix, text, edition or None).code
+            except TerminologyError:
+                return None
+
+        alternates = self._seer_numbers(edition) if prefix == "ICCC3" else {}
+        return CodeSystem(
+            url=url,
+            version=edition,
+            concepts=concepts,
+            name=id_of(system).replace("-", "_").upper(),
+            title=system.title,
+            content="complete" if prefix in COMPLETE else "fragment",
+            language=LANGUAGE,
+            properties=_definitions(concepts),
+            spelling=spelling,
+        )
+
+    def _add(self, concepts: dict[str, Concept], codes: set[str], prefix: str, code: str, edition: str) -> None:
+        known = self.terminology.lookup(prefix, code, edition or None)
+        parents = tuple(parent for parent in (known.parents or _stem(code)) if parent in codes and parent != code)
+        for parent in parents:
+            if parent not in concepts:
+                self._add(concepts, codes, prefix, parent, edition)
+        display = known.name or ""
+        concepts[code] = Concept(
+            code=code,
+            display=display,
+            designations=(Designation(display, LANGUAGE, display=True),) if display else (),
+            properties=tuple({"code": name, "valueString": text} for name, text in known.properties.items()),
+            parents=parents,
+        )
+
+    def _seer_numbers(self, edition: str) -> dict[str, str]:
+        """SEER's number of a group to its code; divisions have the number of their group."""
+        found: dict[str, str] = {}
+        for group in self.terminology.groups(edition):
+            if group.seer_recode and group.level != "extended":
+                found.setdefault(group.seer_recode, group.code)
+        return found
+
+
+def id_of(system: CodeSystemUrl) -> str:
+    """Resource id of a code system."""
+    return system.url.rstrip("/").rpartition("/")[2].partition("#")[0]
+
+
+def _stem(code: str) -> tuple[str, ...]:
+    """The code without its behaviour or its subdivision."""
+    for mark in ("/", "."):
+        stem, found, _ = code.rpartition(mark)
+        if found:
+            return (stem,)
+    return ()
+
+
+def _definitions(concepts: Mapping[str, Concept]) -> tuple[Resource, ...]:
+    names = dict.fromkeys(item["code"] for concept in concepts.values() for item in concept.properties)
+    return tuple({"code": name, "type": BOOLEANS.get(name, "string")} for name in names)

@@ -1,0 +1,202 @@
+"""The operations of the terminology service, by resource type and name; each takes a request and gives a resource."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from gateway.doors.fhir.definitions import Resource, conformance_resources, guide
+from gateway.doors.fhir.terminology.expand import expand
+from gateway.doors.fhir.terminology.issues import Refused, issue
+from gateway.doors.fhir.terminology.library import Library, unknown_system
+from gateway.doors.fhir.terminology.lookup import lookup, subsumes
+from gateway.doors.fhir.terminology.model import CodeSystem
+from gateway.doors.fhir.terminology.options import Given, options_of
+from gateway.doors.fhir.terminology.own import OwnSystems
+from gateway.doors.fhir.terminology.translate import translate
+from gateway.doors.fhir.terminology.validate import Asked, validate
+from gateway.errors import BadQuestion, NotFound
+from terminology import Terminology
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of an operation; `id` is that of the instance, '' for the type."""
+
+    given: Given
+    library: Library
+    own: OwnSystems
+    id: str = ""
+
+
+@lru_cache(maxsize=4)
+def own_systems(terminology: Terminology) -> OwnSystems:
+    """The loaded code systems, once for a terminology."""
+    return OwnSystems(terminology)
+
+
+def call(terminology: Terminology, given: Given, resource_id: str = "") -> Call:
+    """A call, with what it may refer to."""
+    own = own_systems(terminology)
+    library = Library(given.resources(), held_resources(), own, options_of(given))
+    return Call(given, library, own, resource_id)
+
+
+@lru_cache(maxsize=1)
+def held_resources() -> tuple[Resource, ...]:
+    """Our own code systems, value sets and the value set of each ICCC-3 group."""
+    own = [
+        item for (kind, _), item in conformance_resources().items() if kind in ("CodeSystem", "ValueSet", "ConceptMap")
+    ]
+    return tuple(own)
+
+
+def lookup_code(asked: Call) -> Resource:
+    """CodeSystem $lookup."""
+    return lookup(asked.library, asked.given, _url(asked))
+
+
+def subsumption(asked: Call) -> Resource:
+    """CodeSystem $subsumes."""
+    return subsumes(asked.library, asked.given, _url(asked))
+
+
+def translate_code(asked: Call) -> Resource:
+    """ConceptMap $translate."""
+    return translate(asked.library, asked.own, asked.given)
+
+
+def expand_value_set(asked: Call) -> Resource:
+    """ValueSet $expand."""
+    return expand(asked.library, _value_set(asked), asked.given)
+
+
+def validate_in_value_set(asked: Call) -> Resource:
+    """ValueSet $validate-code."""
+    value_set = _value_set(asked)
+    given = asked.given
+    coding = {"code": given.text("code"), "system": given.text("system"), "version": given.text("systemVersion")}
+    if coding["code"] and not coding["system"] and not asked.library.options.infer_system:
+        raise BadQuestion("a code without its code system", where="code", expected="system, or inferSystem=true")
+    return validate(asked.library, value_set, _coded(given, coding))
+
+
+def validate_in_code_system(asked: Call) -> Resource:
+    """CodeSystem $validate-code."""
+    given, library = asked.given, asked.library
+    url = _url(asked) or given.text("url", "system")
+    coding = {"code": given.text("code"), "system": url, "version": given.text("version")}
+    coded = _coded(given, coding)
+    first = coded.codings[0] if coded.codings else {}
+    url = url or str(first.get("system", ""))
+    version = library.ruled(url, given.text("version") or str(first.get("version", "")))
+    brought = given.element("codeSystem")
+    if brought:
+        library.brought = [*library.brought, brought]
+        url, version = str(brought.get("url", "")), str(brought.get("version", ""))
+    if not url:
+        raise BadQuestion("no code system is named", where="url", expected="the URL of a code system")
+    system = library.code_system(url, version)
+    if system is None:
+        return _unknown_system(library, coded, url, version)
+    return validate(library, _value_set_of(system), coded, of_code_system=True)
+
+
+def _unknown_system(library: Library, coded: Asked, url: str, version: str) -> Resource:
+    place = {"code": "system", "coding": "Coding.system"}.get(coded.mode, "CodeableConcept.coding[0].system")
+    if library.is_supplement(url):
+        found = issue("error", "invalid", "invalid-data", "CODESYSTEM_CS_NO_SUPPLEMENT", place, url)
+    elif library.value_set(url):
+        found = issue("error", "invalid", "invalid-data", "Terminology_TX_System_ValueSet2", place, url)
+    else:
+        found = unknown_system(library, url, version, place)
+    parameters: list[Resource] = [
+        {"name": "result", "valueBoolean": False},
+        {"name": "message", "valueString": found.text},
+        {"name": "issues", "resource": Refused(found).resource()},
+        {"name": "x-caused-by-unknown-system", "valueCanonical": f"{url}|{version}" if version else url},
+    ]
+    return {"resourceType": "Parameters", "parameter": parameters}
+
+
+def _value_set_of(system: CodeSystem) -> Resource:
+    include: Resource = {"system": system.url}
+    if system.version:
+        include["version"] = system.version
+    url = system.value_set or f"{system.url}?fhir_vs"
+    return {"resourceType": "ValueSet", "url": url, "status": "active", "compose": {"include": [include]}}
+
+
+def _coded(given: Given, coding: Resource) -> Asked:
+    """What is to be validated: codeableConcept before coding before code."""
+    concept, single = given.element("codeableConcept"), given.element("coding")
+    if concept is not None:
+        return Asked("codeableConcept", tuple(concept.get("coding", [])), concept)
+    if single is not None:
+        return Asked("coding", (single,))
+    if not coding["code"]:
+        raise BadQuestion("nothing to validate", where="code", expected="code, coding or codeableConcept")
+    display = given.text("display")
+    written = {name: value for name, value in {**coding, "display": display}.items() if value}
+    return Asked("code", (written,))
+
+
+def _url(asked: Call) -> str:
+    """URL of the instance, '' for the type."""
+    if not asked.id:
+        return ""
+    system = asked.own.system_of_id(asked.id)
+    held = conformance_resources().get(("CodeSystem", asked.id))
+    if system is None and held is None:
+        raise NotFound("no CodeSystem with this id", where="CodeSystem")
+    return system.url if system else str((held or {})["url"])
+
+
+def _value_set(asked: Call) -> Resource:
+    given, library = asked.given, asked.library
+    brought = given.element("valueSet")
+    if brought is not None:
+        return brought
+    if asked.id:
+        held = conformance_resources().get(("ValueSet", asked.id)) or iccc3_value_set(f"{_own_base()}{asked.id}")
+        if held is None:
+            raise NotFound("no ValueSet with this id", where="ValueSet")
+        return held
+    url, _, version = given.text("url").partition("|")
+    if not url:
+        raise BadQuestion("no value set is named", where="url", expected="url or valueSet")
+    version = library.ruled(url, given.text("valueSetVersion") or version)
+    canonical = f"{url}|{version}" if version else url
+    found = library.value_set(canonical) or iccc3_value_set(url, version)
+    if found is None:
+        text = issue("error", "not-found", "not-found", "Unable_to_resolve_value_Set_", "", canonical)
+        raise Refused(text, status=404)
+    return found
+
+
+def _own_base() -> str:
+    return f"{guide().canonical}/ValueSet/"
+
+
+def iccc3_value_set(url: str, version: str = "") -> Resource | None:
+    """Value set of ICCC-3 (`iccc-3`) or of one of its groups (`iccc-3-IVa`)."""
+    name = url.removeprefix(_own_base())
+    if name == url or not (name == "iccc-3" or name.startswith("iccc-3-")):
+        return None
+    include: Resource = {"system": "http://terminology.hl7.org/CodeSystem/iccc-3"}
+    if version:
+        include["version"] = version
+    if name != "iccc-3":
+        include["filter"] = [{"property": "concept", "op": "is-a", "value": name.removeprefix("iccc-3-")}]
+    return {"resourceType": "ValueSet", "url": url, "status": "active", "compose": {"include": [include]}}
+
+
+OPERATIONS: Mapping[tuple[str, str], Callable[[Call], Resource]] = {
+    ("CodeSystem", "lookup"): lookup_code,
+    ("CodeSystem", "validate-code"): validate_in_code_system,
+    ("CodeSystem", "subsumes"): subsumption,
+    ("ValueSet", "expand"): expand_value_set,
+    ("ValueSet", "validate-code"): validate_in_value_set,
+    ("ConceptMap", "translate"): translate_code,
+}
