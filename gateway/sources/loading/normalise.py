@@ -114,7 +114,8 @@ def _rule(columns: Sequence[str], block: Block, column: str = "column") -> TextR
 
 NOT_IN_MAP = "is not in the value map of the profile"
 NO_CODE = "is no code of this field"
-_FREE_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+./_-]{0,19}", re.ASCII)
+_FREE_CODE = re.compile(r"(?!(?:[^0-9]*[0-9]){4})[A-Za-z0-9][A-Za-z0-9+./_-]{0,19}", re.ASCII)
+"""Grades and stages have at most three digits; what has more is a date or an id in the wrong column."""
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 
 

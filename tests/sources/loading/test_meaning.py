@@ -319,6 +319,14 @@ class TestQuarantine:
         }
 
 
+@pytest.mark.parametrize("text", ["1987-06-13", "13.06.1987", "19870613", "88776655"])
+def test_a_date_or_an_id_in_the_column_of_grades_becomes_no_code(tmp_path: Path, text: str) -> None:
+    loaded = load_rows(tmp_path, {"odd": {"grade": text}, "good": {"grade": "3"}}, FULL)
+    assert {case.grade for case in loaded.cases} == {Absent.UNKNOWN, "3"}
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
+    assert text.encode() not in kept
+
+
 def test_ids_are_pseudonyms_that_the_salt_keys(tmp_path: Path) -> None:
     loaded = load_lines(tmp_path, "secret-7;1;1;2010;C74.9;9500;3", "secret-7;2;1;2011;C74.9;9500;3")
     assert {case.patient_id for case in loaded.cases} == {key_of("secret-7")}
