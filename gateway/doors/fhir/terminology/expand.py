@@ -118,6 +118,7 @@ class Expansion:
         self.value_set = value_set
         self.path = (*path, canonical_of(value_set))
         self.members: dict[Key, Member] = {}
+        self.pairs: set[tuple[str, str]] = set()
         self.roots: list[Member] = []
         self.tree = not self.options.exclude_nested
         self.total_known = True
@@ -125,6 +126,7 @@ class Expansion:
         self.properties: dict[str, str] = {}
         self.extension: list[Resource] = []
         self._versioned = False
+        self._any_version = False
 
     def note(self, name: str, value: object, kind: str = "valueUri") -> None:
         """Add a parameter of the expansion, once."""
@@ -188,6 +190,9 @@ class Expansion:
                 versions.setdefault(part["system"], set()).add(part.get("version", ""))
         self._versioned = any(len(found) > 1 for found in versions.values())
         skip_inactive = compose.get("inactive") is False
+        self._any_version = self._versioned and _apart(includes, excludes)
+        if self._any_version and not self.options.versions_match:
+            self.note("versionsMatch", True, "valueBoolean")
         excluded = {
             key
             for number, part in enumerate(excludes)
@@ -259,7 +264,8 @@ class Expansion:
             return set.intersection(*sets) if sets else set()
         system = self._system(part)
         codes = self._codes(system, part, expression)
-        return {self._key(system, code) for code in codes if _in_all(imports, system, code)}
+        keys = (self._key(system, code) for code in codes if _in_all(imports, system, code))
+        return {(url, "", code) if self._any_version else (url, version, code) for url, version, code in keys}
 
     def _codes(self, system: CodeSystem, part: Resource, expression: str) -> list[str]:
         if "concept" in part:
@@ -334,6 +340,7 @@ class Expansion:
                 issue("error", "too-costly", "too-costly", "VALUESET_TOO_COSTLY", "", self.path[0], f">{MOST_CODES}")
             )
         self.members[key] = member
+        self.pairs.add((key[0], key[2]))
         (parent.children if parent else self.roots).append(member)
 
     def _designations(self, concept: Concept, member: Resource) -> list[Designation]:
@@ -430,8 +437,16 @@ class Expansion:
         return element
 
 
+def _apart(includes: Sequence[Resource], excludes: Sequence[Resource]) -> bool:
+    """Whether the excludes name only versions that are not included: they would be without effect."""
+    included = {(part.get("system"), part.get("version")) for part in includes}
+    excluded = {(part.get("system"), part.get("version")) for part in excludes}
+    stated = all(version for _, version in included | excluded)
+    return bool(excluded) and stated and not included & excluded and len({url for url, _ in included | excluded}) == 1
+
+
 def _in_all(imports: Sequence[Expansion], system: CodeSystem, code: str) -> bool:
-    return all(any(url == system.url and own == code for url, _, own in nested.members) for nested in imports)
+    return all((system.url, code) in nested.pairs for nested in imports)
 
 
 def _status(system: CodeSystem) -> Resource:

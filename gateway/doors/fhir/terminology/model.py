@@ -156,10 +156,10 @@ class CodeSystem:
     def inactive(self, concept: Concept) -> bool:
         """It is no longer to be used."""
         for item in concept.properties:
-            value = value_of(item)
-            if item["code"] == "inactive" and value in (True, "true"):
+            text = text_of(item)
+            if item["code"] == "inactive" and text == "true":
                 return True
-            if item["code"] == "status" and value in INACTIVE_STATUS:
+            if item["code"] == "status" and text in INACTIVE_STATUS:
                 return True
         return standards_status(concept.extension) == "withdrawn"
 
@@ -168,9 +168,9 @@ class CodeSystem:
         codes = self.property_codes("status")
         for item in concept.properties:
             if item["code"] in codes:
-                return str(value_of(item))
+                return text_of(item)
         for item in concept.properties:
-            if item["code"] in ("deprecated", "inactive", "retired") and value_of(item) in (True, "true"):
+            if item["code"] in ("deprecated", "inactive", "retired") and text_of(item) == "true":
                 return str(item["code"])
         return standards_status(concept.extension)
 

@@ -19,7 +19,8 @@ def preferred(names: Sequence[Designation], languages: Languages | None) -> Desi
             fitting = [name for name in names if name.language and level(wanted, name.language)]
             if fitting:
                 return max(fitting, key=lambda name: (name.display, name.active))
-    return next((name for name in names if name.display and not name.language), None)
+    unmarked = next((name for name in names if name.display and not name.language), None)
+    return unmarked if unmarked or languages.strict else preferred(names, None)
 
 
 def is_right(names: Sequence[Designation], given: str, languages: Languages | None, *, active: bool = False) -> bool:

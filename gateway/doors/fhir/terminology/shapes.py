@@ -52,7 +52,12 @@ TYPES: Mapping[str, type] = {
     **dict.fromkeys(("experimental", "caseSensitive", "inactive", "versionNeeded"), bool),
 }
 PLAIN_LISTS = frozenset({"valueSet"})
-TEXT_OR_ELEMENTS = frozenset({"property", "source", "target"})
+TEXT_IN: Mapping[str, frozenset[str]] = {
+    "property": frozenset({"op", "_op"}),
+    "target": frozenset({"element", "source"}),
+    "source": frozenset({"source"}),
+}
+"""Elements that are text beside one of these, and lists elsewhere."""
 
 
 def check(node: object, place: str = "Parameters", depth: int = 0) -> None:
@@ -75,9 +80,9 @@ def check(node: object, place: str = "Parameters", depth: int = 0) -> None:
 
 
 def _element(node: Resource, name: str, value: object, place: str) -> None:
-    if name in TEXT_OR_ELEMENTS and isinstance(value, str):
-        good = True
-    elif name in LISTS or name in TEXT_OR_ELEMENTS:
+    if name in TEXT_IN and isinstance(value, str):
+        good = bool(TEXT_IN[name] & node.keys())
+    elif name in LISTS or name in TEXT_IN:
         good = isinstance(value, list) and all(isinstance(item, dict) for item in value)
         if name == "property" and isinstance(value, list) and good:
             good = all("code" in item for item in value)

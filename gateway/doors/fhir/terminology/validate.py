@@ -152,7 +152,7 @@ class Checker:
                 return False
             self.found.implied_system = system
         self.library.check_supplements()
-        picked = self._pick(system, version, code)
+        picked = self._pick(system, version, code, str(coding.get("display", "")))
         result: bool | None = False
         for part in self._ordered():
             result = self._in_part(part, path, {**coding, "system": system, "code": code}, hit, picked)
@@ -208,15 +208,17 @@ class Checker:
             return True
         return not any(part.get("version") == given for part in self.includes)
 
-    def _pick(self, system: str, version: str, code: str) -> str:
-        """Of several versions in the value set, the newest that has the code."""
+    def _pick(self, system: str, version: str, code: str, display: str) -> str:
+        """Of several versions in the value set, the newest that has the code, under the display if one is given."""
         stated = {part["version"] for part in self.includes if part.get("system") == system and part.get("version")}
         if version or len(stated) < 2:
             return ""
         having = {
             each
             for each in stated
-            if (found := self.library.code_system(system, self.library.ruled(system, each))) and found.locate(code)
+            if (found := self.library.code_system(system, self.library.ruled(system, each)))
+            and (concept := found.locate(code))
+            and (not display or any(name.value == display for name in concept.designations))
         }
         return "" if having == stated else latest(having or stated)
 
@@ -327,8 +329,6 @@ class Checker:
                 return self._missing(system, path, code)
             return False
         member = next((item for item in part.get("concept", []) if item.get("code") == concept.code), None)
-        if not whole and member is None and concept.code not in self._members(system, part):
-            return False
         if not whole and concept.code not in self._members(system, part):
             return False
         if concept.code != code:

@@ -227,3 +227,26 @@ def test_our_value_sets_are_found_by_url(client: Client) -> None:
 
 def test_the_fhir_versions_are_told(client: Client) -> None:
     assert value(client.json("/$versions"), "default") == "4.0"
+
+
+def test_a_pattern_that_would_never_end_is_answered_at_once(client: Client) -> None:
+    system = {**PLANTS, "concept": [{"code": "a" * 60 + "!"}, {"code": "a" * 60}]}
+    include = {"system": PLANTS["url"], "filter": [{"property": "code", "op": "regex", "value": "((a+)+)+"}]}
+    value_set = {"resourceType": "ValueSet", "status": "active", "compose": {"include": [include]}}
+    brought = [{"name": "tx-resource", "resource": system}, {"name": "valueSet", "resource": value_set}]
+    assert codes(post(client, "/ValueSet/$expand", *brought).json()["expansion"]["contains"]) == ["a" * 60]
+    include["filter"][0]["value"] = "(("
+    assert post(client, "/ValueSet/$expand", *brought).status_code == 400
+
+
+def test_an_exclude_of_a_version_that_is_not_included_counts_for_all(client: Client) -> None:
+    newer = {**PLANTS, "version": "2.0.0", "concept": [{"code": "moss"}, {"code": "fern"}]}
+    compose = {
+        "include": [{"system": PLANTS["url"], "version": "2.0.0"}],
+        "exclude": [{"system": PLANTS["url"], "version": "1.0.0"}],
+    }
+    value_set = {"resourceType": "ValueSet", "status": "active", "compose": compose}
+    brought = [{"name": "tx-resource", "resource": item} for item in (PLANTS, newer)]
+    expansion = post(client, "/ValueSet/$expand", *brought, {"name": "valueSet", "resource": value_set}).json()
+    assert codes(expansion["expansion"]["contains"]) == ["fern"]
+    assert {"name": "versionsMatch", "valueBoolean": True} in expansion["expansion"]["parameter"]
