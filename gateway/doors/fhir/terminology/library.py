@@ -178,12 +178,15 @@ class Library:
 def implicit_value_set(library: Library, url: str, version: str) -> Resource | None:
     """Value set SYSTEM?fhir_vs and SYSTEM?fhir_vs=isa/CODE (the form of R4 snomedct.html, for any code system)."""
     system, implicit, members = url.partition("?fhir_vs")
-    if not implicit or library.code_system(system, version) is None:
+    held = library.code_system(system, version) if implicit else None
+    if held is None:
         return None
     include: Resource = {"system": system}
     if version:
         include["version"] = version
     if members.startswith("=isa/") and len(members) > len("=isa/"):
+        if held.locate(members.removeprefix("=isa/")) is None:
+            return None
         include["filter"] = [{"property": "concept", "op": "is-a", "value": members.removeprefix("=isa/")}]
     elif members:
         return None

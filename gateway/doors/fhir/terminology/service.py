@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gateway.doors.fhir.definitions import Resource, conformance_resources, guide
+from gateway.doors.fhir.definitions import Resource, conformance_resources, guide, url_of_prefix
 from gateway.doors.fhir.terminology.expand import expand
 from gateway.doors.fhir.terminology.issues import Refused, issue
-from gateway.doors.fhir.terminology.library import Library, unknown_system
+from gateway.doors.fhir.terminology.library import Library, implicit_value_set, unknown_system
 from gateway.doors.fhir.terminology.lookup import lookup, subsumes
 from gateway.doors.fhir.terminology.model import CodeSystem
 from gateway.doors.fhir.terminology.options import Given, options_of
@@ -159,7 +159,8 @@ def _value_set(asked: Call) -> Resource:
     if brought is not None:
         return brought
     if asked.id:
-        held = conformance_resources().get(("ValueSet", asked.id)) or iccc3_value_set(f"{_own_base()}{asked.id}")
+        own = iccc3_value_set(library, f"{_own_base()}{asked.id}", given.text("valueSetVersion"))
+        held = conformance_resources().get(("ValueSet", asked.id)) or own
         if held is None:
             raise NotFound("no ValueSet with this id", where="ValueSet")
         return held
@@ -168,7 +169,7 @@ def _value_set(asked: Call) -> Resource:
         raise BadQuestion("no value set is named", where="url", expected="url or valueSet")
     version = library.ruled(url, given.text("valueSetVersion") or version)
     canonical = f"{url}|{version}" if version else url
-    found = library.value_set(canonical) or iccc3_value_set(url, version)
+    found = library.value_set(canonical) or iccc3_value_set(library, url, version)
     if found is None:
         text = issue("error", "not-found", "not-found", "Unable_to_resolve_value_Set_", "", canonical)
         raise Refused(text, status=404)
@@ -179,17 +180,14 @@ def _own_base() -> str:
     return f"{guide().canonical}/ValueSet/"
 
 
-def iccc3_value_set(url: str, version: str = "") -> Resource | None:
+def iccc3_value_set(library: Library, url: str, version: str) -> Resource | None:
     """Value set of ICCC-3 (`iccc-3`) or of one of its groups (`iccc-3-IVa`)."""
     name = url.removeprefix(_own_base())
     if name == url or not (name == "iccc-3" or name.startswith("iccc-3-")):
         return None
-    include: Resource = {"system": "http://terminology.hl7.org/CodeSystem/iccc-3"}
-    if version:
-        include["version"] = version
-    if name != "iccc-3":
-        include["filter"] = [{"property": "concept", "op": "is-a", "value": name.removeprefix("iccc-3-")}]
-    return {"resourceType": "ValueSet", "url": url, "status": "active", "compose": {"include": [include]}}
+    members = f"=isa/{name.removeprefix('iccc-3-')}" if name != "iccc-3" else ""
+    found = implicit_value_set(library, f"{url_of_prefix()['ICCC3']}?fhir_vs{members}", version)
+    return found and {**found, "url": url}
 
 
 OPERATIONS: Mapping[tuple[str, str], Callable[[Call], Resource]] = {

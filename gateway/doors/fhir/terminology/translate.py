@@ -50,7 +50,7 @@ def translate(library: Library, own: OwnSystems, given: Given) -> Resource:
     Raises
     ------
     BadQuestion
-        No code, or no code system.
+        No code, or no code system; a version that its code system does not have.
     NotFound
         The concept map that is named cannot be had.
     """
@@ -116,16 +116,26 @@ def _own(own: OwnSystems, coding: Resource, target: str, given: Given) -> Iterat
     wanted = own.prefix(target)
     if not source or not wanted or source == wanted or given.text("url") not in ("", OWN_MAP):
         return
-    edition = str(coding.get("version") or "") or given.text("targetVersion") or None
+    version, target_version = str(coding.get("version") or ""), given.text("targetVersion")
+    if version and target_version:
+        raise BadQuestion("two editions at once", where="targetVersion", expected="version or targetVersion")
+    system = own.code_system(str(coding["system"]), version)
+    if system is None or own.code_system(target, target_version) is None:
+        place = "version" if version else "targetVersion"
+        known = ", ".join(own.versions(str(coding["system"]) if version else target)) or "no version"
+        raise BadQuestion("the code system has no such version here", where=place, expected=known)
+    concept = system.locate(str(coding.get("code", "")))
+    if concept is None:
+        return
     try:
-        found = own.terminology.translate(source, str(coding.get("code", "")), wanted, edition)
+        found = own.terminology.translate(source, concept.code, wanted, version or target_version or None)
     except TerminologyError:
         return
     for each in found:
-        concept = {"system": url_of_prefix()[wanted], "code": each.code}
+        match = {"system": url_of_prefix()[wanted], "code": each.code}
         word = str(each.equivalence.value)
         if given.flag("reverse"):
             asked = {"system": coding["system"], "code": coding.get("code")}
-            yield Match(REVERSED.get(word, word), asked, OWN_MAP, concept)
+            yield Match(REVERSED.get(word, word), asked, OWN_MAP, match)
         else:
-            yield Match(word, concept, OWN_MAP)
+            yield Match(word, match, OWN_MAP)

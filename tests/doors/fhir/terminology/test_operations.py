@@ -250,3 +250,38 @@ def test_an_exclude_of_a_version_that_is_not_included_counts_for_all(client: Cli
     expansion = post(client, "/ValueSet/$expand", *brought, {"name": "valueSet", "resource": value_set}).json()
     assert codes(expansion["expansion"]["contains"]) == ["fern"]
     assert {"name": "versionsMatch", "valueBoolean": True} in expansion["expansion"]["parameter"]
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "status"),
+    [
+        ("/ValueSet/iccc-3-ZZ/$expand", {}, 404),
+        ("/ValueSet/$expand", {"url": f"{ICCC3}?fhir_vs=isa/ZZ"}, 404),
+        ("/ValueSet/$expand", {"url": f"{ICCC3}?fhir_vs", "valueSetVersion": "1999"}, 404),
+        ("/ConceptMap/$translate", {"system": ICCC3, "code": "I", "targetsystem": ICDO3, "version": "1999"}, 400),
+        (
+            "/ConceptMap/$translate",
+            {"system": ICDO3, "code": "9500/3", "targetsystem": ICCC3, "targetVersion": "9"},
+            400,
+        ),
+        ("/ConceptMap/$translate", {"system": ICCC3, "code": "I", "url": "http://example.org/none"}, 404),
+        ("/CodeSystem/$lookup", {"system": ICCC3}, 400),
+        ("/ValueSet/$expand", {"url": f"{ICCC3}?fhir_vs", "count": "-1"}, 400),
+        ("/ValueSet/$validate-code", {"url": f"{ICCC3}?fhir_vs", "code": "I"}, 400),
+    ],
+)
+def test_what_is_not_there_is_refused_and_never_an_empty_answer(
+    client: Client, path: str, asked: dict[str, str], status: int
+) -> None:
+    answer = client.get(path, params=asked)
+    assert (answer.status_code, answer.json()["resourceType"]) == (status, "OperationOutcome")
+
+
+def test_translate_takes_alternate_codes_and_the_edition_of_its_target(client: Client) -> None:
+    path = "/ConceptMap/$translate"
+    asked = {"system": ICCC3, "targetsystem": ICDO3}
+    plain = client.get(path, params=asked | {"code": "IV(a)"}).json()
+    assert value(plain, "result") is True
+    assert client.get(path, params=asked | {"code": "041"}).json() == plain
+    older = {"system": ICDO3, "code": "9500/3", "targetsystem": ICCC3, "targetVersion": "2005"}
+    assert value(client.get(path, params=older).json(), "result") is True
