@@ -64,10 +64,10 @@ async def _ask_sources(
             continue
         try:
             async with asyncio.timeout(deadline.remaining() / 2):
-                boxes = await source.resolve(term, deadline)
+                found = await source.resolve(term, deadline)
         except (TimeoutError, SourceFailure, UnknownTerm):
             log.warning("source %s could not look up a code of %s", name, term.system)
             continue
-        if boxes is not None:
-            return resolved_elsewhere(boxes, name)
+        if found is not None:
+            return resolved_elsewhere(found.certain, found.possible, name)
     return None

@@ -79,9 +79,12 @@ def resolve_term(field: str, term: Term, iccc: str, terminology: Terminology) ->
     return _from_meaning(meaning)
 
 
-def resolved_elsewhere(boxes: BoxSet, source: str) -> Resolved:
-    """Meaning that a source found in its own vocabulary tables."""
-    return Resolved(boxes, boxes, readable(boxes), Equivalence.EQUAL.value, f"vocabulary of source {source}")
+def resolved_elsewhere(certain: BoxSet, possible: BoxSet, source: str) -> Resolved:
+    """Meaning that a source found in its own vocabulary tables; tumours it has no code for stay possible."""
+    if certain == possible:
+        return Resolved(certain, possible, readable(certain), Equivalence.EQUAL.value, f"vocabulary of source {source}")
+    text = f"certain: {readable(certain)}; possible: also what that vocabulary has no code for"
+    return Resolved(certain, possible, text, Equivalence.INEXACT.value, f"vocabulary of source {source}")
 
 
 def fill(where: Expr, meanings: Meanings) -> Expr:

@@ -116,12 +116,28 @@ class Source(Protocol):
         """Give back files and connections."""
 
 
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What a source's vocabulary says of a term.
+
+    Attributes
+    ----------
+    certain
+        Tumours that the term means.
+    possible
+        Those and the tumours that the vocabulary has no code for, so that it cannot say.
+    """
+
+    certain: BoxSet
+    possible: BoxSet
+
+
 @runtime_checkable
 class ResolvesTerms(Protocol):
     """A source that knows codes of its own vocabulary which the gateway may not ship."""
 
-    async def resolve(self, term: Term, deadline: Deadline) -> BoxSet | None:
-        """Box set that a term means by the source's vocabulary tables; None if it does not know the code."""
+    async def resolve(self, term: Term, deadline: Deadline) -> Resolution | None:
+        """Meaning of a term by the source's vocabulary tables; None if it does not know the code."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from gateway.model.query import EVERYTHING, NOTHING, And, Between, Not, OneOf, O
 from gateway.model.values import Absent
 from gateway.planner.rewrite.constants import fold_constants
 from gateway.planner.terms import resolve_term
-from gateway.sources.base import Deadline
+from gateway.sources.base import Deadline, Resolution
 from terminology import BoxSet
 from tests.federation.doubles import TERMINOLOGY, ListSource, case, gateway_of
 
@@ -40,8 +40,11 @@ class OwnVocabulary(ListSource):
     def capabilities(self) -> Capabilities:
         return dataclasses.replace(super().capabilities(), resolves=frozenset({"OMOP"}))
 
-    async def resolve(self, term: Term, deadline: Deadline) -> BoxSet | None:
-        return BoxSet.where(morphologies=(9500,)) if term.code == "2000000001" else None
+    async def resolve(self, term: Term, deadline: Deadline) -> Resolution | None:
+        if term.code != "2000000001":
+            return None
+        known = BoxSet.where(morphologies=(9500,), topographies=("C74",))
+        return Resolution(known, known | BoxSet.where(topographies=("C71",)))
 
 
 def icd10(number: int, code: str) -> object:
@@ -68,9 +71,11 @@ def test_a_registry_with_icd10_only_answers_an_icd10_code_exactly() -> None:
 
 
 def test_a_concept_that_only_one_source_knows_is_asked_of_all_by_its_meaning() -> None:
-    gateway = gateway_of(OwnVocabulary("a", [case(1)]), ListSource("b", [case(2), case(3)]))
+    brain = case(4, diagnosis=Diagnosis("C71.9", 9500, 3))
+    gateway = gateway_of(OwnVocabulary("a", [case(1)]), ListSource("b", [case(2), case(3), brain]))
     answer = ask(gateway, "diagnosis=OMOP:2000000001")
-    assert (answer.total.low, answer.total.high) == (3, 3)
+    assert (answer.total.low, answer.total.high) == (3, 4)
+    assert answer.sources[1].translation[0].equivalence == "inexact"
     assert answer.sources[1].translation[0].rows == "vocabulary of source a"
 
 

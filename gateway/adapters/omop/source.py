@@ -27,7 +27,7 @@ from gateway.model.answer import SourceAnswer
 from gateway.model.capability import Capabilities
 from gateway.model.query import CaseQuery, DiagnosisIn, Term
 from gateway.model.values import Truth
-from gateway.sources.base import Context, Deadline, SourceConfig
+from gateway.sources.base import Context, Deadline, Resolution, SourceConfig
 from terminology import BoxSet
 
 SYSTEM = "OMOP"
@@ -74,7 +74,7 @@ class OmopSource:
         """Answer a planned question; counts are made by the database, no row of a patient is fetched for them."""
         return await self._in_thread(lambda asker: self._answer(asker, query), deadline)
 
-    async def resolve(self, term: Term, deadline: Deadline) -> BoxSet | None:
+    async def resolve(self, term: Term, deadline: Deadline) -> Resolution | None:
         """Tumours that an OMOP concept and those below it mean by the database's vocabulary."""
         concept = _concept_id(term)
         if term.system != SYSTEM or concept is None:
@@ -108,11 +108,15 @@ class OmopSource:
             self._state = None
             raise
 
-    def _resolve(self, asker: Asker, concept: int) -> BoxSet | None:
+    def _resolve(self, asker: Asker, concept: int) -> Resolution | None:
         with asker.session(self._engine) as session:
             layout = read_layout(session, self._engine.dialect, self._settings)
-            cells = Vocabulary(session, self._engine.dialect, layout, self._terminology).cells_beneath(concept)
-            return None if cells is None else boxes_of_cells(cells)
+            vocabulary = Vocabulary(session, self._engine.dialect, layout, self._terminology)
+            cells = vocabulary.cells_beneath(concept)
+            if cells is None:
+                return None
+            certain = boxes_of_cells(cells)
+            return Resolution(certain, certain | ~boxes_of_cells(vocabulary.cells_with_a_code()))
 
     def _renewed(self, session: Session) -> State | None:
         """State for the data that a session sees; None if it has to be read."""

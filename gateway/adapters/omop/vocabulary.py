@@ -78,6 +78,9 @@ WHERE r.concept_id_1 IN (SELECT UNNEST(CAST($ids AS BIGINT[])))
 AND r.relationship_id IN (SELECT UNNEST(CAST($axes AS TEXT[])))
 AND COALESCE(r.invalid_reason, '') = '' AND i.vocabulary_id IN (SELECT UNNEST(CAST($icdo AS TEXT[])))
 """
+ICDO_CODES = """
+SELECT c.concept_code FROM concept AS c WHERE c.vocabulary_id IN (SELECT UNNEST(CAST($icdo AS TEXT[])))
+"""
 RELATED = """
 SELECT a.descendant_concept_id FROM concept_ancestor AS a
 WHERE a.ancestor_concept_id IN (SELECT UNNEST(CAST($ids AS BIGINT[])))
@@ -204,6 +207,14 @@ class Vocabulary:
         ]
         parts = [*known.cells.values(), *defined, *([cells_of_codes(below)] if below else [])]
         return np.unique(np.concatenate(parts)) if parts else None
+
+    def cells_with_a_code(self) -> Cells:
+        """Tumours that the vocabulary has a whole ICD-O-3 code for; of others its hierarchy can say nothing."""
+        codes: list[IcdO] = []
+        for (code,) in self.fetch(ICDO_CODES, icdo=list(self._names.icdo)):
+            _parsed(str(code), codes.append)
+        whole = [code for code in codes if None not in (code.topography, code.morphology, code.behaviour)]
+        return cells_of_codes(whole) if whole else np.empty(0, np.int32)
 
     def under(self, concepts: Collection[int]) -> frozenset[int]:
         """The concepts, those below them, and those that map to any of these."""

@@ -312,7 +312,8 @@ def omop(*concepts: int) -> DiagnosisIn:
 
 
 def resolve(source: object, concept: object) -> object:
-    return asyncio.run(source.resolve(Term("OMOP", str(concept)), Deadline.after(20)))  # type: ignore[attr-defined]
+    found = asyncio.run(source.resolve(Term("OMOP", str(concept)), Deadline.after(20)))  # type: ignore[attr-defined]
+    return found and found.certain
 
 
 def test_a_concept_id_means_the_codes_beneath_it_by_the_databases_own_tables(opened: Opener) -> None:
