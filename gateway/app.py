@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 from pathlib import Path
 
+import orjson
 from fastapi import FastAPI
 from starlette.responses import Response
 from starlette.types import ASGIApp
@@ -20,6 +21,13 @@ DOORS: Mapping[str, str] = {
     "/fhir": "gateway.doors.fhir",
     "/beacon": "gateway.doors.beacon",
 }
+
+STARTS: Mapping[str, str] = {
+    "statistics": "/statistics/counts",
+    "fhir": "/fhir/metadata",
+    "beacon": "/beacon/info",
+}
+"""Where to begin at each door."""
 
 
 def create_app(gateway: Gateway) -> FastAPI:
@@ -35,6 +43,12 @@ def create_app(gateway: Gateway) -> FastAPI:
     @app.get("/health/live", include_in_schema=False)
     async def live() -> Response:
         return Response(b'{"status":"ok"}', media_type="application/json")
+
+    @app.get("/", include_in_schema=False)
+    async def doors() -> Response:
+        links = {name: f"{gateway.public_url}{path}" for name, path in STARTS.items()}
+        body = orjson.dumps({"id": gateway.id, "title": gateway.title, "version": __version__, "doors": links})
+        return Response(body, media_type="application/json")
 
     for prefix, module in DOORS.items():
         app.mount(prefix, door(module)(gateway))

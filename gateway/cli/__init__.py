@@ -21,7 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("gateway.cli.serve:serve", "Serve the front doors."),
     "sources": ("gateway.cli.sources:sources", "List the sources and what they hold."),
     "synth": ("gateway.synth.cli:command", "Make synthetic registries in their own formats."),
-    "terminology": ("terminology.cli:terminology", "Look up, expand, translate and classify codes."),
+    "terminology": ("gateway.cli.terminology:terminology", "Look up, expand, translate and classify codes."),
 }
 USAGE_ERRORS = (BadQuestion, BadSettings)
 

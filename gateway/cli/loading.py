@@ -43,6 +43,10 @@ def load_all(
         for name, config in chosen.items():
             kind = kinds[name]
             if not isinstance(kind, FileKind):
+                if names:
+                    failures[name] = (
+                        f"a source of kind {config.kind!r} is asked where it lives, there is nothing to load"
+                    )
                 continue
             try:
                 reports[name] = load_source(config, context, kind, force=force, progress=_bar(bars, name))

@@ -180,3 +180,14 @@ def test_help_imports_nothing_heavy() -> None:
     code = "import sys; sys.argv=['iccd','--help']\ntry:\n import gateway.cli as c; c.main()\nexcept SystemExit: pass\nprint([m for m in ('numpy','duckdb','fastapi','pydantic','lxml','httpx') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_terminology_commands_use_the_file_that_the_settings_name(registry: Path) -> None:
+    settings = registry / "iccd.toml"
+    settings.write_text(settings.read_text().replace('id = "test"', 'id = "test"\nterminology = "own.sqlite"'))
+    result = iccd("terminology", "lookup", "ICCC3:IV(a)", "--settings", settings, cwd=registry)
+    assert result.returncode == 0, result.stderr
+    assert "IV(a)" in result.stdout
+    assert (registry / "own.sqlite").is_file()
+    missing = iccd("terminology", "lookup", "ICCC3:IV(a)", "--settings", "nowhere.toml", cwd=registry)
+    assert (missing.returncode, "nowhere.toml" in missing.stderr) == (2, True)
