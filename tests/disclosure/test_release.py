@@ -189,3 +189,31 @@ def test_the_group_of_a_whole_code_is_the_one_that_counts_use(seed: int, edition
     group = next(group for group in found.iccc if group.edition == edition)
     assert (group.main,) == iccc_labels(diagnosis, "iccc_main", edition, TERMINOLOGY)
     assert (group.group,) == iccc_labels(diagnosis, "iccc_group", edition, TERMINOLOGY)
+
+
+@pytest.mark.parametrize(
+    ("diagnosis", "main", "group"),
+    [
+        (Diagnosis("C71", 9470, 3), "III", "III(c)"),
+        (Diagnosis("C71.9", 9470, Absent.UNKNOWN), None, None),
+        (Diagnosis(Absent.UNKNOWN, 9180, 3), None, None),
+        (Diagnosis(), None, None),
+    ],
+)
+def test_the_group_of_a_partial_code_is_told_only_where_it_is_certain(
+    diagnosis: Diagnosis, main: str | None, group: str | None
+) -> None:
+    found = release_case(case(1, diagnosis=diagnosis), load_policy("open"), TERMINOLOGY).iccc[0]
+    assert (found.main, found.group) == (main, group)
+
+
+def test_a_policy_that_does_not_exist_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(BadSettings, match="closed, count, existence, open"):
+        load_policy("opne")
+
+
+def test_a_year_of_something_that_is_no_date_is_refused(tmp_path: Path) -> None:
+    policy = tmp_path / "wrong.toml"
+    policy.write_text('title = "x"\nreason = "long enough a reason"\nlegal = "x"\n[tiers]\n[fields]\nsex = "year"\n')
+    with pytest.raises(BadSettings, match="sex"):
+        load_policy(str(policy))

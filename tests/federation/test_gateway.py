@@ -131,6 +131,12 @@ def test_a_declared_country_is_decided_and_labelled_without_the_rows() -> None:
     assert ask(gateway_of(source), "country=FR").total.high == 0
 
 
+def test_a_table_by_registry_alone_holds_one_cell_for_each_that_has_cases() -> None:
+    sources = ListSource("a", [case(1), case(2)]), ListSource("b", [case(3)]), ListSource("c", [])
+    answer = ask(gateway_of(*sources), f"{NEUROBLASTOMA}&by=source")
+    assert [(labels, count.low) for labels, count in answer.cells] == [(("a",), 2), (("b",), 1)]
+
+
 def test_sources_declared_as_overlapping_widen_the_bound_and_are_named() -> None:
     sources = ListSource("a", [case(1), case(2)], Coverage(overlaps=frozenset({"b"}))), ListSource("b", [case(3)])
     answer = ask(gateway_of(*sources), NEUROBLASTOMA)
