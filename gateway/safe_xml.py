@@ -301,7 +301,9 @@ def _faults_of(path: Path) -> Iterator[None]:
     except etree.XMLSyntaxError as error:
         kind = _kind_of(error)
         raise BadFile(
-            f"not well-formed XML ({kind})", where=f"{path.name}:{error.lineno}", expected="well-formed XML 1.0"
+            f"not well-formed XML ({kind})",
+            where=f"{path.name}:{error.lineno}" if error.lineno else path.name,
+            expected="well-formed XML 1.0",
         ) from None
     except (gzip.BadGzipFile, EOFError, zlib.error):
         raise BadFile("the gzip data are broken or cut off", where=path.name, expected="a complete gzip file") from None

@@ -140,3 +140,9 @@ def test_a_text_of_more_than_ten_megabytes_and_a_tree_of_many_levels_are_refused
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match=r"absent\.xml: the file cannot be read"):
         read_root(tmp_path / "absent.xml")
+
+
+def test_a_fault_whose_line_the_parser_does_not_know_names_the_file_alone(tmp_path: Path) -> None:
+    with pytest.raises(BadFile) as caught:
+        texts(written(tmp_path, "<r><a>&undeclared;</a></r>"))
+    assert not (caught.value.where or "").endswith(":0")
