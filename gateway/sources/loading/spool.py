@@ -10,7 +10,8 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -264,8 +265,7 @@ class Spool:
     ) -> None:
         """Read the file record by record."""
         options: dict[str, object] = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
-        csv.field_size_limit(sys.maxsize)
-        with file.plain.open(encoding="utf-8-sig", newline="") as text:
+        with _long_fields(), file.plain.open(encoding="utf-8-sig", newline="") as text:
             for _ in range(skip):
                 text.readline()
             rows = csv.reader(text, delimiter=delimiter, strict=True, **options)  # type: ignore[arg-type]
@@ -295,6 +295,16 @@ class Spool:
         """Reject every line that a stray quote made into one record."""
         for line in range(first, last + 1):
             self.reject(line, "line", reason)
+
+
+@contextmanager
+def _long_fields() -> Iterator[None]:
+    """Fields of any length; the limit is the whole process's, so it is given back."""
+    before = csv.field_size_limit(sys.maxsize)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 def _holds_lines(row: Sequence[str], delimiter: str, width: int) -> bool:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import BadFile
+from gateway.sources.loading import spool
 from tests.sources.loading.loads import GOOD, HEADER, PROFILE, load_files, load_lines
 
 
@@ -164,3 +165,10 @@ def test_records_that_the_profile_does_not_keep_are_rejected_and_do_not_refuse_t
 
 def test_the_good_line_is_a_case(tmp_path: Path) -> None:
     assert load_lines(tmp_path, GOOD).case("p1").diagnosis.topography == "C74.9"
+
+
+def test_reading_line_by_line_gives_back_the_limit_on_fields() -> None:
+    before = csv.field_size_limit()
+    with spool._long_fields():
+        assert csv.field_size_limit() > before
+    assert csv.field_size_limit() == before
