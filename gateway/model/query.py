@@ -1,7 +1,7 @@
 """CaseQuery: one question over cases, free of protocol and of any source.
 
-The tree has And, Or, Not and three kinds of leaf. A diagnosis leaf carries the asker's terms; the planner adds the
-box set they mean (`boxes`), which is what sources evaluate. Evaluation is three-valued (gateway.model.values).
+The tree has And, Or, Not and leaves. A diagnosis leaf carries the asker's terms; the planner adds the box sets they
+mean, which is what sources evaluate. Evaluation is three-valued (gateway.model.values).
 """
 
 from __future__ import annotations
@@ -75,6 +75,33 @@ class OneOf:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """Something is recorded in a field: yes or no, never possible.
+
+    Any field but `source` and `age_days`; for `diagnosis` a code of any kind. A coarse or partial value is known.
+    """
+
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordIn:
+    """The tumour, or the person who has it, is one of these records: yes or no, never possible.
+
+    Attributes
+    ----------
+    of
+        `case` or `patient`.
+    ids
+        Ids as they are released, `source.pseudonym`; the planner leaves to each source its own, without the prefix.
+    """
+
+    of: str
+    ids: frozenset[str]
+    field: str = "record"
+
+
+@dataclass(frozen=True, slots=True)
 class And:
     """All items hold; of nothing: yes."""
 
@@ -95,11 +122,25 @@ class Not:
     item: Expr
 
 
-Leaf = DiagnosisIn | Between | DateBetween | OneOf
+Leaf = DiagnosisIn | Between | DateBetween | OneOf | Known | RecordIn
 Expr = And | Or | Not | Leaf
 
 EVERYTHING = And(())
 NOTHING = Or(())
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Order of records: by the first day of the incidence date or the fewest days of age; what is unknown comes last.
+
+    Attributes
+    ----------
+    field
+        `date` or `age_days`.
+    """
+
+    field: str
+    descending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +157,15 @@ class Page:
         Position token of the last record seen in this source, None for the first page.
     ids
         Only these records (pseudonymous ids), whatever their order; None = all.
+    order
+        Order of cases over all sources; None for the order of each source, source by source.
     """
 
     of: str = "case"
     limit: int = 10
     after: int | None = None
     ids: tuple[str, ...] | None = None
+    order: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from gateway.model.query import And, Between, CaseQuery, DateBetween, DiagnosisIn, Expr, Not, OneOf, Or, Unit
+from gateway.model.query import And, Between, CaseQuery, DateBetween, DiagnosisIn, Expr, Known, Not, OneOf, Or, RecordIn, Unit
 
 
 def question_text(query: CaseQuery) -> str:
@@ -43,6 +43,10 @@ def condition_text(where: Expr) -> str:
             return f"{field}={_range(low_day, high_day)}"
         case OneOf(field, values):
             return f"{field}={','.join(sorted(values))}"
+        case Known(field):
+            return f"{field}=known"
+        case RecordIn(of, ids):
+            return f"{of}={','.join(sorted(ids))}"
 
 
 def _bracketed(item: Expr) -> str:

@@ -14,9 +14,22 @@ from gateway.model.answer import Labels, SourceAnswer
 from gateway.model.case import Case, Coded
 from gateway.model.dates import interval_within
 from gateway.model.fields import AGE_BANDS, FIELDS, UNKNOWN_LABEL
-from gateway.model.query import And, Between, CaseQuery, DateBetween, DiagnosisIn, Expr, Not, OneOf, Or, Unit
+from gateway.model.query import (
+    And,
+    Between,
+    CaseQuery,
+    DateBetween,
+    DiagnosisIn,
+    Expr,
+    Known,
+    Not,
+    OneOf,
+    Or,
+    RecordIn,
+    Unit,
+)
 from gateway.model.values import Absent, Count, Truth
-from gateway.sources.meaning import iccc_labels, matches, meaning_of, recorded_code_truth
+from gateway.sources.meaning import has_code, iccc_labels, matches, meaning_of, recorded_code_truth
 from terminology import Terminology
 
 
@@ -38,7 +51,25 @@ def evaluate(expr: Expr, case: Case, terminology: Terminology) -> Truth:
             return case.incidence.within(low, high)
         case OneOf(field, values):
             return one_of(field, getattr(case, field), values)
+        case Known(field):
+            return Truth.YES if is_known(case, field) else Truth.NO
+        case RecordIn(of, ids):
+            return Truth.YES if (case.patient_id if of == "patient" else case.case_id) in ids else Truth.NO
     raise TypeError(f"not a planned condition: {type(expr).__name__}")
+
+
+def is_known(case: Case, field: str) -> bool:
+    """Whether anything is recorded in a field of a case."""
+    match field:
+        case "diagnosis":
+            return has_code(case.diagnosis)
+        case "topography" | "morphology" | "behaviour":
+            return not isinstance(getattr(case.diagnosis, field), Absent)
+        case "date" | "year":
+            return case.incidence.earliest is not None
+        case "age":
+            return case.age.years is not None
+    return not isinstance(getattr(case, field), Absent)
 
 
 def asked_values(field: str, values: frozenset[str]) -> frozenset[str]:

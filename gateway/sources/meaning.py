@@ -90,6 +90,11 @@ def group_boxes(dimension: str, edition: str, terminology: Terminology) -> tuple
     return tuple((code, terminology.meaning("ICCC3", code, edition).boxes) for code in chosen)
 
 
+def has_code(diagnosis: Diagnosis) -> bool:
+    """Whether a tumour is recorded with a code of any kind."""
+    return not _without_axes(diagnosis) or diagnosis.icd10 is not None or diagnosis.iccc is not None
+
+
 def _without_axes(diagnosis: Diagnosis) -> bool:
     return all(isinstance(axis, Absent) for axis in (diagnosis.topography, diagnosis.morphology, diagnosis.behaviour))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
-from gateway.model.query import EVERYTHING, NOTHING, And, Expr, Not, OneOf, Or
+from gateway.model.query import EVERYTHING, NOTHING, And, Expr, Known, Not, OneOf, Or, RecordIn
 
 
 def fold_constants(where: Expr, constants: Mapping[str, str]) -> Expr:
@@ -18,6 +19,10 @@ def fold_constants(where: Expr, constants: Mapping[str, str]) -> Expr:
     match where:
         case OneOf(field, values) if field in constants:
             return EVERYTHING if constants[field] in values else NOTHING
+        case Known(field) if field in constants:
+            return EVERYTHING
+        case RecordIn() if "source" in constants:
+            return _own_records(where, constants["source"])
         case And(items):
             return conjunction(fold_constants(item, constants) for item in items)
         case Or(items):
@@ -25,6 +30,13 @@ def fold_constants(where: Expr, constants: Mapping[str, str]) -> Expr:
         case Not(item):
             return negation(fold_constants(item, constants))
     return where
+
+
+def _own_records(leaf: RecordIn, source: str) -> Expr:
+    """The same leaf with the ids of one source, as the source knows them."""
+    prefix = f"{source}."
+    own = frozenset(each.removeprefix(prefix) for each in leaf.ids if each.startswith(prefix))
+    return replace(leaf, ids=own) if own else NOTHING
 
 
 def conjunction(items: Iterable[Expr]) -> Expr:

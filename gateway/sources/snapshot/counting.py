@@ -151,8 +151,9 @@ class Counter:
                     return question.truths[id(each)][columns["class"]]
                 case OneOf(field, values):
                     return self._codes[field].outcomes(values)[columns[field]]
-                case _:
+                case Between() | DateBetween():
                     return interval_truth(columns, each)
+            raise TypeError(f"not a field of a row: {each.field}")
 
         return evaluate(question.where, leaf, len(columns["class"]))
 
