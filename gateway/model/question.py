@@ -8,7 +8,20 @@ from __future__ import annotations
 
 import datetime as dt
 
-from gateway.model.query import And, Between, CaseQuery, DateBetween, DiagnosisIn, Expr, Known, Not, OneOf, Or, RecordIn, Unit
+from gateway.model.query import (
+    And,
+    Between,
+    CaseQuery,
+    DateBetween,
+    DiagnosisIn,
+    Expr,
+    Known,
+    Not,
+    OneOf,
+    Or,
+    RecordIn,
+    Unit,
+)
 
 
 def question_text(query: CaseQuery) -> str:
