@@ -52,7 +52,7 @@ def incidence_date(text: str, parameter: str) -> Expr:
         No date, or a time of day where only whole days can be compared.
     """
     prefix, value = prefixed(text)
-    span = _span(value, parameter)
+    span = span_of(value, parameter)
     for edge, needed in (("starts", _START), ("ends", _END)):
         if prefix in needed and not getattr(span, f"{edge}_at_midnight"):
             raise BadQuestion(
@@ -61,7 +61,8 @@ def incidence_date(text: str, parameter: str) -> Expr:
     return _CONDITIONS[prefix](span)
 
 
-def _span(value: str, parameter: str) -> Span:
+def span_of(value: str, parameter: str) -> Span:
+    """First and last day of a date as FHIR writes it; raises BadQuestion for what is no date."""
     found = _DATE.fullmatch(value)
     if not found:
         raise BadQuestion(f"{value!r} is not a date", where=parameter, expected=EXPECTED)

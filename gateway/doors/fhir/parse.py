@@ -8,24 +8,21 @@ A value that cannot be read is refused in both.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from gateway.doors.fhir.controls import CONTROL_NAMES, CURSOR, DEFAULTS, Controls, controlled
 from gateway.doors.fhir.grammar import alternatives, unescape
 from gateway.doors.fhir.parameters import ID, Builder, Parameter, Searchable
 from gateway.doors.fhir.ranges import join_ranges
 from gateway.errors import BadQuestion, TooCostly, Unsupported
 from gateway.model.query import NOTHING, And, CaseQuery, Expr, OneOf, Page
 
-DEFAULT_COUNT = 50
-MOST_COUNT = 1000
 MOST_PARAMETERS = 64
 MOST_VALUES = 500
-CURSOR = "_cursor"
 
 Pairs = Sequence[tuple[str, str]]
 
-_WHOLE = re.compile(r"\d{1,18}", re.ASCII)
 _RESOURCE_ID = re.compile(r"(?P<source>[A-Za-z0-9-]+)\.(?P<record>[A-Za-z0-9.-]+)", re.ASCII)
 
 
@@ -38,28 +35,6 @@ class RecordId:
 
     def __str__(self) -> str:
         return f"{self.source}.{self.record}"
-
-
-@dataclass(frozen=True, slots=True)
-class Controls:
-    """Parameters that steer the answer and not the question.
-
-    Attributes
-    ----------
-    count
-        Entries on a page.
-    count_only
-        Whether only the total is wanted.
-    total
-        Whether the total is wanted.
-    cursor
-        Token of a page, None for the first.
-    """
-
-    count: int = DEFAULT_COUNT
-    count_only: bool = False
-    total: bool = True
-    cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +68,7 @@ class Search:
     resource: Searchable
     filters: tuple[Expr, ...] = ()
     ids: tuple[RecordId, ...] | None = None
-    controls: Controls = Controls()
+    controls: Controls = DEFAULTS
     applied: tuple[tuple[str, str], ...] = ()
     ignored: tuple[Ignored, ...] = ()
     notes: tuple[str, ...] = ()
@@ -167,7 +142,7 @@ Apply = Callable[[Search, str, str], Search]
 def _recognise(resource: Searchable, name: str) -> Apply:
     if name == ID:
         return _apply_ids
-    if name in _CONTROLS:
+    if name in CONTROL_NAMES:
         return _apply_control
     parameter = resource.parameters.get(name)
     if parameter:
@@ -175,7 +150,7 @@ def _recognise(resource: Searchable, name: str) -> Apply:
     plain, _, modifier = name.rpartition(":")
     parameter = resource.parameters.get(plain)
     if parameter is None:
-        known = ", ".join([ID, *resource.parameters, *_CONTROLS])
+        known = ", ".join([ID, *resource.parameters, *CONTROL_NAMES])
         raise Unsupported(f"no search parameter {name!r} on {resource.name}", where=name, expected=f"one of {known}")
     if modifier not in parameter.modifiers:
         known = ", ".join(f":{item}" for item in parameter.modifiers) or "no modifier"
@@ -204,45 +179,7 @@ def _apply_ids(search: Search, _name: str, value: str) -> Search:
 def _apply_control(search: Search, name: str, value: str) -> Search:
     if any(name == seen for seen, _ in search.applied) or (name == CURSOR and search.controls.cursor):
         raise BadQuestion("is given twice", where=name, expected="one value")
-    return replace(search, controls=_CONTROLS[name](search.controls, value))
-
-
-def _count(controls: Controls, value: str) -> Controls:
-    if not _WHOLE.fullmatch(value):
-        raise BadQuestion(f"{value!r} is no number of entries", where="_count", expected=f"0 to {MOST_COUNT}")
-    count = min(int(value), MOST_COUNT)
-    return replace(controls, count=max(count, 1), count_only=controls.count_only or count == 0)
-
-
-def _summary(controls: Controls, value: str) -> Controls:
-    if value not in {"count", "false"}:
-        raise Unsupported(f"no summary {value!r} here", where="_summary", expected="count or false")
-    return replace(controls, count_only=controls.count_only or value == "count")
-
-
-def _total(controls: Controls, value: str) -> Controls:
-    if value not in {"none", "estimate", "accurate"}:
-        raise BadQuestion(f"{value!r} is no kind of total", where="_total", expected="none, estimate or accurate")
-    return replace(controls, total=value != "none")
-
-
-def _cursor(controls: Controls, value: str) -> Controls:
-    return replace(controls, cursor=value)
-
-
-def _format(controls: Controls, _value: str) -> Controls:
-    return controls
-
-
-_CONTROLS: Mapping[str, Callable[[Controls, str], Controls]] = {
-    "_count": _count,
-    "_summary": _summary,
-    "_total": _total,
-    CURSOR: _cursor,
-    "_format": _format,
-    "_pretty": _format,
-}
-CONTROL_NAMES = tuple(_CONTROLS)
+    return replace(search, controls=controlled(search.controls, name, value))
 
 
 def _check_limits(pairs: Pairs) -> None:

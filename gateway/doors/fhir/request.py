@@ -37,6 +37,7 @@ class Asked:
 
     resource: str = ""
     id: str = ""
+    version: str = ""
     pairs: Pairs = ()
     lenient: bool = False
     posted: bool = False
@@ -59,6 +60,7 @@ async def read_request(request: Request, resource: str) -> Asked:
     return Asked(
         resource=resource,
         id=request.path_params.get("id", ""),
+        version=request.path_params.get("version", ""),
         pairs=pairs,
         lenient=_is_lenient(request.headers.getlist("prefer")),
         posted=request.method == "POST",

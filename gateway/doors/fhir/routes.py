@@ -11,22 +11,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.doors.fhir.definitions import Resource
-from gateway.doors.fhir.door import Door, Reply, open_door
+from gateway.doors.fhir.door import Door, open_door
 from gateway.doors.fhir.formats import JSON, Format
-from gateway.doors.fhir.interactions.capabilities import capabilities
-from gateway.doors.fhir.interactions.conformance import CONFORMANCE_TYPES, read_definition
-from gateway.doors.fhir.interactions.read import read
-from gateway.doors.fhir.interactions.search import search
-from gateway.doors.fhir.interactions.value_sets import search_value_sets
 from gateway.doors.fhir.interactions.versions import versions
 from gateway.doors.fhir.outcome import of_error, of_status
-from gateway.doors.fhir.parameters import SEARCHABLE
-from gateway.doors.fhir.request import Asked, format_of, pairs_of, read_request
+from gateway.doors.fhir.request import format_of, pairs_of, read_request
+from gateway.doors.fhir.served import Interaction, ServedType
+from gateway.doors.fhir.statement import capabilities
 from gateway.doors.fhir.terminology.routes import operation_routes
+from gateway.doors.fhir.types import SERVED
 from gateway.errors import BadQuestion, IccdError
 from gateway.federation.gateway import Gateway
 
-Interaction = Callable[[Door, Asked], Awaitable[Reply]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -36,14 +32,9 @@ def create(gateway: Gateway) -> Starlette:
     return Starlette(
         routes=[
             Route("/metadata", _endpoint(door, capabilities), methods=["GET"]),
-            *(route for name in SEARCHABLE for route in _record_routes(door, name)),
             *operation_routes(door),
             Route("/$versions", _endpoint(door, versions), methods=["GET"]),
-            Route("/ValueSet", _endpoint(door, search_value_sets, "ValueSet"), methods=["GET"]),
-            *(
-                Route(f"/{name}/{{id}}", _endpoint(door, read_definition, name), methods=["GET"])
-                for name in CONFORMANCE_TYPES
-            ),
+            *(route for served in SERVED.values() for route in _routes_of(door, served)),
         ],
         exception_handlers={
             IccdError: _on_error,
@@ -53,12 +44,25 @@ def create(gateway: Gateway) -> Starlette:
     )
 
 
-def _record_routes(door: Door, name: str) -> list[Route]:
-    return [
-        Route(f"/{name}", _endpoint(door, search, name), methods=["GET"]),
-        Route(f"/{name}/_search", _endpoint(door, search, name), methods=["POST"]),
-        Route(f"/{name}/{{id}}", _endpoint(door, read, name), methods=["GET"]),
+def _routes_of(door: Door, served: ServedType) -> list[Route]:
+    """Routes of one type; operations before reads, so that a `$name` is never taken for an id."""
+    name = served.name
+    levels = {"system": "", "type": f"/{name}", "instance": f"/{name}/{{id}}"}
+    found = [
+        Route(f"{levels[level]}/${operation.name}", _endpoint(door, operation.answer, name), methods=operation.methods)
+        for operation in served.operations
+        if operation.answer
+        for level in sorted(operation.levels)
     ]
+    if served.search:
+        found.append(Route(f"/{name}", _endpoint(door, served.search, name), methods=["GET"]))
+        found.append(Route(f"/{name}/_search", _endpoint(door, served.search, name), methods=["POST"]))
+    if served.read:
+        found.append(Route(f"/{name}/{{id}}", _endpoint(door, served.read, name), methods=["GET"]))
+    if served.vread:
+        path = f"/{name}/{{id}}/_history/{{version}}"
+        found.append(Route(path, _endpoint(door, served.vread, name), methods=["GET"]))
+    return found
 
 
 def _endpoint(door: Door, interaction: Interaction, resource: str = "") -> Endpoint:

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.doors.fhir.controls import MOST_COUNT
 from gateway.doors.fhir.dates import incidence_date
 from gateway.doors.fhir.grammar import alternatives, token
 from gateway.doors.fhir.parameters import SEARCHABLE
-from gateway.doors.fhir.parse import MOST_COUNT, Search, parse_search
+from gateway.doors.fhir.parse import Search, parse_search
 from gateway.errors import BadQuestion, IccdError, TooCostly, Unsupported
 from gateway.model.dates import DateInterval
 from gateway.model.query import EVERYTHING, Between, DateBetween, DiagnosisIn, Expr, Not, OneOf, Or, Term, Unit

@@ -8,10 +8,11 @@ from typing import Any
 import orjson
 
 from gateway.disclosure.released import ReleasedAnswer, ReleasedCase
+from gateway.doors.fhir.controls import CURSOR
 from gateway.doors.fhir.door import Door, Reply
 from gateway.doors.fhir.formats import JSON, XML
 from gateway.doors.fhir.parameters import ID, SEARCHABLE
-from gateway.doors.fhir.parse import CURSOR, Search, parse_search
+from gateway.doors.fhir.parse import Search, parse_search
 from gateway.doors.fhir.render.bundle import Total, entry, search_set
 from gateway.doors.fhir.render.patient import by_patient, patient
 from gateway.doors.fhir.request import Asked

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from gateway.disclosure.released import ReleasedAnswer, ReleasedCount, ReleasedSource
 from gateway.doors.fhir.definitions import Resource, guide
 from gateway.doors.fhir.outcome import issue, outcome
-from gateway.doors.fhir.parse import CURSOR, Search
+from gateway.doors.fhir.parameters import ID
+from gateway.doors.fhir.parse import Search
 from gateway.doors.fhir.render.elements import REASONS, absent
+from gateway.doors.fhir.render.links import links
 from gateway.model.capability import Granularity
 from gateway.model.values import Absent, Precision
 
@@ -44,7 +45,6 @@ COUNT_ISSUES: Mapping[Precision, StatusIssue] = {
 ANSWERED = frozenset({"ok", "partial"})
 IDS_NOT_LINKED = "_id was applied and left out of the links, because the search came by POST"
 
-_SAFE = ":/,().*_-~"
 NO_RECORDS = StatusIssue("information", "suppressed", "releases no records here")
 
 
@@ -86,13 +86,14 @@ def search_set(
         Whether the parameters came by POST; ids then stay out of the links.
     """
     issues = issues_of(search, answer, posted=posted)
+    shown = [pair for pair in search.applied if not (posted and pair[0] == ID)]
     outcomes = [{"resource": outcome(issues), "search": {"mode": "outcome"}}] if issues else []
     bundle: Resource = {
         "resourceType": "Bundle",
         "meta": {"lastUpdated": answer.asked_at},
         "type": "searchset",
         **(total_element(total) if search.controls.total else {}),
-        "link": _links(search, next_cursor, base, posted=posted),
+        "link": links(f"{base}/{search.resource.name}", shown, search.controls.cursor, next_cursor),
     }
     everything = [*entries, *outcomes]
     return {**bundle, "entry": everything} if everything else bundle
@@ -175,17 +176,3 @@ def _bounds(count: Total | ReleasedCount) -> list[Resource]:
     if count.high is not None:
         parts.append({"url": "high", "valueUnsignedInt": count.high})
     return [*parts, {"url": "precision", "valueCode": count.precision.value}]
-
-
-def _links(search: Search, next_cursor: str | None, base: str, *, posted: bool) -> list[Resource]:
-    shown = [pair for pair in search.applied if not (posted and pair[0] == "_id")]
-    here = [*shown, *([(CURSOR, search.controls.cursor)] if search.controls.cursor else [])]
-    links = [{"relation": "self", "url": _url(base, search, here)}]
-    if next_cursor:
-        links.append({"relation": "next", "url": _url(base, search, [*shown, (CURSOR, next_cursor)])})
-    return links
-
-
-def _url(base: str, search: Search, pairs: Sequence[tuple[str, str]]) -> str:
-    text = "&".join(f"{quote(name, safe=':._-')}={quote(value, safe=_SAFE)}" for name, value in pairs)
-    return f"{base}/{search.resource.name}{'?' if text else ''}{text}"

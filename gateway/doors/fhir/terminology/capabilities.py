@@ -6,7 +6,7 @@ from gateway import __version__
 from gateway.doors.fhir.definitions import Resource, guide
 from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.terminology.own import DEFAULT_EDITION
-from gateway.doors.fhir.terminology.service import OPERATIONS, own_systems
+from gateway.doors.fhir.terminology.service import own_systems
 
 INSTANTIATES = "http://hl7.org/fhir/CapabilityStatement/terminology-server"
 EXPANSION_PARAMETERS = (
@@ -70,12 +70,3 @@ def _code_systems(door: Door) -> list[Resource]:
             element["version"] = [{"code": each, "isDefault": each == default} for each in system.editions]
         found.append({**element, "subsumption": system.hierarchy})
     return found
-
-
-def operations_of(kind: str) -> list[Resource]:
-    """Operations of a resource type, for CapabilityStatement.rest.resource.operation."""
-    return [
-        {"name": name, "definition": f"http://hl7.org/fhir/OperationDefinition/{resource}-{name}"}
-        for resource, name in OPERATIONS
-        if resource == kind
-    ]

@@ -1,0 +1,89 @@
+"""Parameters that steer an answer and not the question: page, total, format (R4 search.html section 3.1.1.6)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from gateway.errors import BadQuestion, Unsupported
+
+DEFAULT_COUNT = 50
+MOST_COUNT = 1000
+CURSOR = "_cursor"
+
+_WHOLE = re.compile(r"\d{1,18}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What the parameters of CONTROLS ask for.
+
+    Attributes
+    ----------
+    count
+        Entries on a page.
+    count_only
+        Whether only the total is wanted.
+    total
+        Whether the total is wanted.
+    cursor
+        Token of a page, None for the first.
+    """
+
+    count: int = DEFAULT_COUNT
+    count_only: bool = False
+    total: bool = True
+    cursor: str | None = None
+
+
+DEFAULTS = Controls()
+
+
+def controlled(controls: Controls, name: str, value: str) -> Controls:
+    """Controls with one more parameter of CONTROLS.
+
+    Raises
+    ------
+    BadQuestion, Unsupported
+        A value that cannot be read or is not served.
+    """
+    return CONTROLS[name](controls, value)
+
+
+def _count(controls: Controls, value: str) -> Controls:
+    if not _WHOLE.fullmatch(value):
+        raise BadQuestion(f"{value!r} is no number of entries", where="_count", expected=f"0 to {MOST_COUNT}")
+    count = min(int(value), MOST_COUNT)
+    return replace(controls, count=max(count, 1), count_only=controls.count_only or count == 0)
+
+
+def _summary(controls: Controls, value: str) -> Controls:
+    if value not in {"count", "false"}:
+        raise Unsupported(f"no summary {value!r} here", where="_summary", expected="count or false")
+    return replace(controls, count_only=controls.count_only or value == "count")
+
+
+def _total(controls: Controls, value: str) -> Controls:
+    if value not in {"none", "estimate", "accurate"}:
+        raise BadQuestion(f"{value!r} is no kind of total", where="_total", expected="none, estimate or accurate")
+    return replace(controls, total=value != "none")
+
+
+def _cursor(controls: Controls, value: str) -> Controls:
+    return replace(controls, cursor=value)
+
+
+def _format(controls: Controls, _value: str) -> Controls:
+    return controls
+
+
+CONTROLS: Mapping[str, Callable[[Controls, str], Controls]] = {
+    "_count": _count,
+    "_summary": _summary,
+    "_total": _total,
+    CURSOR: _cursor,
+    "_format": _format,
+    "_pretty": _format,
+}
+CONTROL_NAMES = tuple(CONTROLS)
