@@ -27,7 +27,7 @@ from gateway.model.capability import Coverage, Granularity
 from gateway.model.case import Case, Diagnosis
 from gateway.model.dates import UNKNOWN_DATE, Age, DateInterval, DatePrecision
 from gateway.model.fields import UNCLASSIFIED, UNKNOWN_LABEL
-from gateway.model.values import Absent, Count, Precision
+from gateway.model.values import ZERO, Absent, Count, Precision
 from gateway.sources.meaning import iccc_labels, is_complete
 from terminology import IcdO, Terminology
 
@@ -172,6 +172,8 @@ def _source(outcome: SourceOutcome, rule: Rule | None, protected: Protected | No
     if rule and outcome.answer and outcome.status in ANSWERED and rule.granularity >= Granularity.COUNT:
         hidden = protected is not None and (outcome.id,) in protected.withheld
         total = _suppressed_count() if hidden else _count(outcome.answer.total)
+    elif rule is None and outcome.status in ANSWERED:
+        total = _count(ZERO)  # the question itself leaves this source out; it was not asked
     return ReleasedSource(
         id=outcome.id,
         title=shown.titles.get(outcome.id, outcome.id),

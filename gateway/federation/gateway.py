@@ -19,11 +19,12 @@ from gateway.federation.fanout import fan_out
 from gateway.federation.merge import merge
 from gateway.federation.records import RecordPage, read_page
 from gateway.federation.vocabularies import find_meanings
-from gateway.model.answer import ANSWERED, SourceOutcome, Status
-from gateway.model.capability import Capabilities, Granularity
-from gateway.model.query import CaseQuery, OneOf, leaves
+from gateway.model.answer import ANSWERED, SourceAnswer, SourceOutcome, Status
+from gateway.model.capability import Capabilities, Coverage, Granularity
+from gateway.model.query import NOTHING, CaseQuery, OneOf, leaves
 from gateway.model.question import question_text
 from gateway.planner.plan import Plan, check_size, is_asked, make_plan
+from gateway.planner.rewrite.constants import fold_constants
 from gateway.sources.base import Deadline, Source
 from terminology import Terminology
 
@@ -128,7 +129,7 @@ class Gateway:
         counted = replace(query, page=None)
         plan = make_plan(counted, permitted, meanings, self.terminology)
         outcomes = await fan_out(plan, self.sources, abilities, self._breakers(), deadline)
-        complete = (*outcomes, *self._withheld(abilities, requester), *self._broken())
+        complete = (*outcomes, *self._withheld(abilities, requester, query), *self._broken(query))
         ordered = tuple(sorted(complete, key=lambda outcome: outcome.id))
         text = question_text(counted)
         answer = merge(counted, text, ordered, plan)
@@ -196,19 +197,29 @@ class Gateway:
                 self.breakers[name] = Breaker()
         return self.breakers
 
-    def _withheld(self, abilities: Mapping[str, Capabilities], requester: Requester) -> list[SourceOutcome]:
+    def _withheld(
+        self, abilities: Mapping[str, Capabilities], requester: Requester, query: CaseQuery
+    ) -> list[SourceOutcome]:
         return [
-            SourceOutcome(name, Status.WITHHELD, self._reason(name), coverage=ability.coverage)
+            self._unless_excluded(name, query, Status.WITHHELD, self._reason(name), ability.coverage)
             for name, ability in abilities.items()
             if not self._permits(name, requester)
         ]
+
+    def _unless_excluded(
+        self, name: str, query: CaseQuery, status: Status, reason: str, coverage: Coverage | None = None
+    ) -> SourceOutcome:
+        """Outcome of a source that is not asked; one that the question itself leaves out has nothing to add."""
+        if fold_constants(query.where, {"source": name}) == NOTHING:
+            return SourceOutcome(name, Status.OK, answer=SourceAnswer(), coverage=coverage)
+        return SourceOutcome(name, status, reason, coverage=coverage)
 
     def _reason(self, name: str) -> str:
         policy = self.policies.get(name)
         return policy.reason if policy else "no disclosure policy is set for this source"
 
-    def _broken(self) -> list[SourceOutcome]:
-        return [SourceOutcome(name, Status.ERROR, reason) for name, reason in self.broken.items()]
+    def _broken(self, query: CaseQuery) -> list[SourceOutcome]:
+        return [self._unless_excluded(name, query, Status.ERROR, reason) for name, reason in self.broken.items()]
 
     def _titles(self, abilities: Mapping[str, Capabilities]) -> Mapping[str, str]:
         return {name: ability.title for name, ability in abilities.items()}

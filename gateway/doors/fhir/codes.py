@@ -6,13 +6,13 @@ A token names its system by URL. What a code means, and whether it exists, is th
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gateway.doors.fhir.definitions import CodeSystemUrl, code_system_of_url, code_systems
-from gateway.doors.fhir.grammar import Token, token
+from gateway.doors.fhir.grammar import Token, token, unescape
 from gateway.errors import BadQuestion, Unsupported
-from gateway.model.query import DiagnosisIn, Expr, Not, OneOf, Term
-from terminology import TerminologyError, parse_topography
+from gateway.model.query import NOTHING, DiagnosisIn, Expr, OneOf, Term
+from terminology import TerminologyError, load, parse_topography
 
 GENDER_SYSTEM = "http://hl7.org/fhir/administrative-gender"
 GENDERS = {
@@ -22,17 +22,15 @@ GENDERS = {
     "unknown": frozenset({"unknown", "not-collected"}),
 }
 
+TEXT_EDITIONS = ("2017", "2005")
+"""Editions whose group names a Condition shows."""
+
 _SEER_NUMBER = re.compile(r"\d{3}", re.ASCII)
 
 
 def diagnosis(values: Sequence[str], parameter: str) -> Expr:
     """Tumours that one of the codes means."""
     return DiagnosisIn("diagnosis", tuple(_term(value, parameter) for value in values))
-
-
-def not_diagnosis(values: Sequence[str], parameter: str) -> Expr:
-    """Tumours that none of the codes means (`:not`)."""
-    return Not(diagnosis(values, parameter))
 
 
 def diagnosis_below(values: Sequence[str], parameter: str) -> Expr:
@@ -54,19 +52,48 @@ def topography(values: Sequence[str], parameter: str) -> Expr:
     return DiagnosisIn("topography", tuple(_site(value, parameter) for value in values))
 
 
-def not_topography(values: Sequence[str], parameter: str) -> Expr:
-    """Tumours of none of the primary sites (`:not`)."""
-    return Not(topography(values, parameter))
+def axis(field: str) -> Callable[[Sequence[str], str], Expr]:
+    """Tumours by one axis of ICD-O-3: topography, morphology or behaviour; the system may be left out."""
+    icdo3 = next(system for system in code_systems() if system.prefix == "ICDO3")
+
+    def build(values: Sequence[str], parameter: str) -> Expr:
+        found = [token(value) for value in values]
+        for each in found:
+            if each.system not in {None, icdo3.url, *icdo3.synonyms} or not each.code.strip():
+                raise BadQuestion("is no ICD-O-3 code", where=parameter, expected=f"code or {icdo3.url}|code")
+        return DiagnosisIn(field, tuple(Term("ICDO3", each.code) for each in found))
+
+    return build
+
+
+def iccc_group(values: Sequence[str], parameter: str) -> Expr:
+    """Tumours of an ICCC-3 group, by its code or SEER's number; the system may be left out."""
+    iccc3 = next(system for system in code_systems() if system.prefix == "ICCC3")
+    found = [token(value) for value in values]
+    for each in found:
+        if each.system not in {None, iccc3.url} or not each.code.strip():
+            raise BadQuestion("is no ICCC-3 group", where=parameter, expected=f"code or {iccc3.url}|code")
+    return DiagnosisIn("diagnosis", tuple(term(iccc3, each.code) for each in found))
+
+
+def code_text(values: Sequence[str], parameter: str) -> Expr:
+    """Tumours of the ICCC-3 groups whose name, as a Condition shows it, holds all the words (`:text`)."""
+    wanted = [unescape(value).casefold().split() for value in values]
+    if not all(wanted):
+        raise BadQuestion("has no words", where=parameter, expected="words of the name of an ICCC-3 group")
+    known = load()
+    terms = tuple(
+        Term("ICCC3", group.code, edition)
+        for edition in TEXT_EDITIONS
+        for group in known.groups(edition)
+        if any(all(word in group.label.casefold() for word in words) for words in wanted)
+    )
+    return DiagnosisIn("diagnosis", terms) if terms else NOTHING
 
 
 def sex(values: Sequence[str], parameter: str) -> Expr:
     """Sex of the patient as one of the codes of administrative-gender."""
     return OneOf("sex", frozenset().union(*(_gender(value, parameter) for value in values)))
-
-
-def not_sex(values: Sequence[str], parameter: str) -> Expr:
-    """Sex of the patient as none of the codes (`:not`)."""
-    return Not(sex(values, parameter))
 
 
 def system_of(found: Token, parameter: str) -> CodeSystemUrl:

@@ -14,36 +14,52 @@ from gateway.model.query import NOTHING, Between, Expr, Not
 
 HIGHEST_AGE = 150
 EXPECTED = f"completed years as a whole number from 0 to {HIGHEST_AGE} with an optional prefix, e.g. lt15"
+EXPECTED_DAYS = f"days as a whole number from 0 to {HIGHEST_AGE * 366} with an optional prefix, e.g. lt365"
 
-_WHOLE = re.compile(r"\d{1,3}", re.ASCII)
+_WHOLE = re.compile(r"\d{1,5}", re.ASCII)
 
 
 def completed_years(text: str, parameter: str) -> Expr:
-    """Condition of one age value.
+    """Condition of one age value in completed years.
 
     Raises
     ------
     BadQuestion
         Not a whole number of years.
     """
+    return _compared("age", text, HIGHEST_AGE, parameter, "an age in completed years", EXPECTED)
+
+
+def days(text: str, parameter: str) -> Expr:
+    """Condition of one age value in days.
+
+    Raises
+    ------
+    BadQuestion
+        Not a whole number of days.
+    """
+    return _compared("age_days", text, HIGHEST_AGE * 366, parameter, "an age in days", EXPECTED_DAYS)
+
+
+def _compared(field: str, text: str, highest: int, parameter: str, what: str, expected: str) -> Expr:
     prefix, value = prefixed(text)
-    if not _WHOLE.fullmatch(value) or int(value) > HIGHEST_AGE:
-        raise BadQuestion(f"{value!r} is not an age in completed years", where=parameter, expected=EXPECTED)
-    return _CONDITIONS[prefix](int(value))
+    if not _WHOLE.fullmatch(value) or int(value) > highest:
+        raise BadQuestion(f"{value!r} is not {what}", where=parameter, expected=expected)
+    return _CONDITIONS[prefix](field, int(value))
 
 
-def _below(years: int) -> Expr:
-    return Between("age", None, years - 1) if years else NOTHING
+def _below(field: str, age: int) -> Expr:
+    return Between(field, None, age - 1) if age else NOTHING
 
 
-_CONDITIONS: Mapping[str, Callable[[int], Expr]] = {
-    "eq": lambda years: Between("age", years, years),
-    "ne": lambda years: Not(Between("age", years, years)),
-    "gt": lambda years: Between("age", years + 1, None),
-    "sa": lambda years: Between("age", years + 1, None),
+_CONDITIONS: Mapping[str, Callable[[str, int], Expr]] = {
+    "eq": lambda field, age: Between(field, age, age),
+    "ne": lambda field, age: Not(Between(field, age, age)),
+    "gt": lambda field, age: Between(field, age + 1, None),
+    "sa": lambda field, age: Between(field, age + 1, None),
     "lt": _below,
     "eb": _below,
-    "ge": lambda years: Between("age", years, None),
-    "le": lambda years: Between("age", None, years),
-    "ap": lambda years: Between("age", years - years // 10, years + years // 10),
+    "ge": lambda field, age: Between(field, age, None),
+    "le": lambda field, age: Between(field, None, age),
+    "ap": lambda field, age: Between(field, age - age // 10, age + age // 10),
 }

@@ -7,34 +7,24 @@ A value that cannot be read is refused in both.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.doors.fhir.controls import CONTROL_NAMES, CURSOR, DEFAULTS, Controls, controlled
-from gateway.doors.fhir.grammar import alternatives, unescape
-from gateway.doors.fhir.parameters import ID, Builder, Parameter, Searchable
+from gateway.doors.fhir.grammar import alternatives
+from gateway.doors.fhir.observations import KIND, ObservationKind
+from gateway.doors.fhir.parameters import Builder, Parameter, Searchable
 from gateway.doors.fhir.ranges import join_ranges
 from gateway.errors import BadQuestion, TooCostly, Unsupported
-from gateway.model.query import NOTHING, And, CaseQuery, Expr, OneOf, Page
+from gateway.model.query import And, CaseQuery, Expr, Known, Order, Page, Unit
+from gateway.planner.rewrite.constants import conjunction, fold_constants
 
 MOST_PARAMETERS = 64
 MOST_VALUES = 500
+HAS = "_has:"
+SORT = "_sort"
 
 Pairs = Sequence[tuple[str, str]]
-
-_RESOURCE_ID = re.compile(r"(?P<source>[A-Za-z0-9-]+)\.(?P<record>[A-Za-z0-9.-]+)", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class RecordId:
-    """Id of a resource: the registry, then the pseudonym of the record there."""
-
-    source: str
-    record: str
-
-    def __str__(self) -> str:
-        return f"{self.source}.{self.record}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +44,15 @@ class Search:
     resource
         What is searched.
     filters
-        Conditions, all of which must hold; `_id` is not among them.
-    ids
-        Records asked for by `_id`, None for all.
+        Conditions, all of which must hold.
+    order
+        Order of the matches, None for the door's own.
+    includes, reverse_includes
+        What `_include` and `_revinclude` ask for.
     applied
         Parameters that were applied, as written, for the links; the token of a page is not among them.
+    record_names
+        Names among them whose values are ids of records.
     ignored
         Parameters that were left out.
     notes
@@ -67,29 +61,32 @@ class Search:
 
     resource: Searchable
     filters: tuple[Expr, ...] = ()
-    ids: tuple[RecordId, ...] | None = None
+    order: Order | None = None
+    includes: tuple[str, ...] = ()
+    reverse_includes: tuple[str, ...] = ()
     controls: Controls = DEFAULTS
     applied: tuple[tuple[str, str], ...] = ()
+    record_names: frozenset[str] = frozenset()
     ignored: tuple[Ignored, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
-    def wants_records(self) -> bool:
-        """Whether the question needs records: for entries, or to count records asked for by id."""
-        return self.ids != () and (not self.controls.count_only or self.ids is not None)
+    def where(self) -> Expr:
+        """All conditions as one; ranges over one field are one range."""
+        whole = conjunction(self.filters)
+        return conjunction(join_ranges(whole.items)) if isinstance(whole, And) else whole
 
     def question(self) -> CaseQuery:
         """The question in the gateway's words."""
-        unit = self.resource.unit
-        if self.ids == ():
-            return CaseQuery(where=NOTHING, unit=unit)
-        filters, records = join_ranges(self.filters), None
-        if self.ids is not None:
-            filters = (*filters, OneOf("source", frozenset(item.source for item in self.ids)))
-            records = tuple(str(item) for item in self.ids)
-        where = filters[0] if len(filters) == 1 else And(filters)
-        limit = len(records) if records else self.controls.count
-        page = Page(self.resource.record, limit, ids=records) if self.wants_records else None
+        return self._asked(self.where, self.resource.unit, self.resource.record, self.controls.count)
+
+    def of_kind(self, kind: ObservationKind, room: int) -> CaseQuery:
+        """The question for one kind of observation, with room for so many on the page."""
+        chosen = fold_constants(self.where, {KIND: kind.name})
+        return self._asked(conjunction((chosen, Known(kind.field))), kind.unit, kind.record, room)
+
+    def _asked(self, where: Expr, unit: Unit, record: str, room: int) -> CaseQuery:
+        page = None if self.controls.count_only or not room else Page(record, room, order=self.order)
         return CaseQuery(where=where, unit=unit, page=page)
 
 
@@ -116,8 +113,8 @@ def parse_search(resource: Searchable, pairs: Pairs, *, lenient: bool = False) -
     search = Search(resource)
     for name, value in pairs:
         try:
-            apply = _recognise(resource, name)
-        except (BadQuestion, Unsupported) as error:
+            apply = _recognise(resource, name, value)
+        except Unsupported as error:
             if not lenient:
                 raise
             search = replace(search, ignored=(*search.ignored, Ignored(name, error.message)))
@@ -130,56 +127,127 @@ def parse_search(resource: Searchable, pairs: Pairs, *, lenient: bool = False) -
     return search
 
 
-def parse_resource_id(text: str) -> RecordId | None:
-    """Id of a resource of this door; None if no resource can have it."""
-    found = _RESOURCE_ID.fullmatch(text)
-    return RecordId(found["source"], found["record"]) if found and len(text) <= 64 else None
-
-
 Apply = Callable[[Search, str, str], Search]
 
 
-def _recognise(resource: Searchable, name: str) -> Apply:
-    if name == ID:
-        return _apply_ids
+def _recognise(resource: Searchable, name: str, value: str) -> Apply:
+    """What a parameter does; the value is looked at where it names something of the type, as in `_include`."""
+    if name in _STEERING:
+        return _STEERING[name](resource, name, value)
     if name in CONTROL_NAMES:
         return _apply_control
-    parameter = resource.parameters.get(name)
-    if parameter:
-        return _filter(parameter, parameter.build)
-    plain, _, modifier = name.rpartition(":")
-    parameter = resource.parameters.get(plain)
-    if parameter is None:
-        known = ", ".join([ID, *resource.parameters, *CONTROL_NAMES])
+    if name.startswith(HAS):
+        return _reverse(resource, name)
+    parameter, build = _find(resource.parameters, name) or (None, None)
+    if parameter is None or build is None:
+        known = ", ".join([*resource.parameters, *CONTROL_NAMES, *_STEERING])
         raise Unsupported(f"no search parameter {name!r} on {resource.name}", where=name, expected=f"one of {known}")
+    return _filter(parameter, build)
+
+
+def _find(parameters: Mapping[str, Parameter], name: str) -> tuple[Parameter, Builder] | None:
+    """Parameter and builder of a name, with its modifier; None if there is no such parameter.
+
+    Raises
+    ------
+    Unsupported
+        The parameter does not have this modifier.
+    """
+    whole = parameters.get(name)
+    if whole:
+        return whole, whole.build
+    plain, _, modifier = name.rpartition(":")
+    parameter = parameters.get(plain)
+    if parameter is None:
+        return None
     if modifier not in parameter.modifiers:
         known = ", ".join(f":{item}" for item in parameter.modifiers) or "no modifier"
         raise Unsupported(f"{plain} has no modifier {modifier!r} here", where=name, expected=known)
-    return _filter(parameter, parameter.modifiers[modifier])
+    return parameter, parameter.modifiers[modifier]
 
 
-def _filter(parameter: Parameter, build: Builder) -> Apply:
+def _reverse(resource: Searchable, name: str) -> Apply:
+    """One hop back: patients of whom a tumour matches."""
+    found = _find(resource.reverse, name.removeprefix(HAS))
+    if found is None:
+        known = ", ".join(f"{HAS}{each}" for each in resource.reverse) or "no _has"
+        raise Unsupported(f"no such _has on {resource.name}", where=name, expected=known)
+    return _filter(*found, once=HAS)
+
+
+def _filter(parameter: Parameter, build: Builder, once: str = "") -> Apply:
     def apply(search: Search, name: str, value: str) -> Search:
-        notes = (
-            search.notes
-            if parameter.note is None or parameter.note in search.notes
-            else (*search.notes, parameter.note)
-        )
-        return replace(search, filters=(*search.filters, build(alternatives(value), name)), notes=notes)
+        if once and any(seen.startswith(once) for seen, _ in search.applied):
+            raise Unsupported(
+                f"two {once.rstrip(':')} may be met by two different tumours of one patient, which is not counted here",
+                where=name,
+                expected=f"one {once.rstrip(':')}, or the tumours themselves: Condition?...&_include=Condition:subject",
+            )
+        notes = search.notes
+        if parameter.note is not None and parameter.note not in notes:
+            notes = (*notes, parameter.note)
+        names = search.record_names | ({name} if parameter.names_records else set())
+        condition = build(alternatives(value), name)
+        return replace(search, filters=(*search.filters, condition), notes=notes, record_names=names)
 
     return apply
-
-
-def _apply_ids(search: Search, _name: str, value: str) -> Search:
-    wanted = [parse_resource_id(unescape(item)) for item in alternatives(value)]
-    found = tuple(dict.fromkeys(item for item in wanted if item is not None))
-    return replace(search, ids=found if search.ids is None else tuple(item for item in search.ids if item in found))
 
 
 def _apply_control(search: Search, name: str, value: str) -> Search:
     if any(name == seen for seen, _ in search.applied) or (name == CURSOR and search.controls.cursor):
         raise BadQuestion("is given twice", where=name, expected="one value")
     return replace(search, controls=controlled(search.controls, name, value))
+
+
+def _sort(resource: Searchable, name: str, value: str) -> Apply:
+    """One key; a minus sign before it turns the order round (R4 search.html section 3.1.1.6.1)."""
+    field = resource.orders.get(value.removeprefix("-"))
+    if field is None:
+        known = ", ".join(f"{each} or -{each}" for each in resource.orders) or f"no {name} on this type"
+        raise Unsupported(f"no order by {value!r} here", where=name, expected=known)
+    order = Order(field, value.startswith("-"))
+
+    def apply(search: Search, _name: str, _value: str) -> Search:
+        if search.order:
+            raise BadQuestion("is given twice", where=name, expected="one value")
+        return replace(search, order=order)
+
+    return apply
+
+
+def _include(resource: Searchable, name: str, value: str) -> Apply:
+    target = _with_target(value, resource.includes, name, resource.name)
+    return lambda search, _name, _value: replace(search, includes=(*search.includes, target))
+
+
+def _reverse_include(resource: Searchable, name: str, value: str) -> Apply:
+    target = _with_target(value, resource.reverse_includes, name, resource.name)
+    return lambda search, _name, _value: replace(search, reverse_includes=(*search.reverse_includes, target))
+
+
+def _with_target(value: str, known: Sequence[str], name: str, resource: str) -> str:
+    """Source and parameter of `Type:parameter` or `Type:parameter:Target`."""
+    kind, _, rest = value.partition(":")
+    parameter, _, target = rest.partition(":")
+    found = f"{kind}:{parameter}"
+    if found not in known or target not in {"", _target_of(found, resource)}:
+        raise Unsupported(f"no {name} {value!r} on {resource}", where=name, expected=f"one of {', '.join(known)}")
+    return found
+
+
+def _target_of(include: str, resource: str) -> str:
+    kind, _, parameter = include.partition(":")
+    if kind != resource:
+        return resource
+    return "Condition" if parameter == "focus" else "Patient"
+
+
+_STEERING: Mapping[str, Callable[[Searchable, str, str], Apply]] = {
+    SORT: _sort,
+    "_include": _include,
+    "_revinclude": _reverse_include,
+}
+STEERING_NAMES = tuple(_STEERING)
 
 
 def _check_limits(pairs: Pairs) -> None:

@@ -69,8 +69,6 @@ class ListedRegistry:
         key = "patient_id" if page.of == "patient" else "case_id"
         certain = [case for case in self.cases if evaluate(query.where, case, terminology.load()) is Truth.YES]
         names = list(dict.fromkeys(getattr(case, key) for case in certain))
-        if page.ids is not None:
-            names = [name for name in names if name in page.ids]
         start = page.after or 0
         end = start + page.limit
         chosen = names[start:end]
@@ -83,7 +81,7 @@ class ListedRegistry:
 
 def make_cases(source: str, country: str, count: int, seed: int) -> list[Case]:
     """Cases with second tumours, unknown, withheld and partial values of every kind."""
-    chance = random.Random(seed)
+    chance, more = random.Random(seed), random.Random(seed + 1000)
     cases = []
     for number in range(count):
         patient = f"p{chance.randrange(count) if chance.random() < 0.2 else number}"
@@ -103,6 +101,9 @@ def make_cases(source: str, country: str, count: int, seed: int) -> list[Case]:
                 basis=chance.choice(("7", "5", "0", "microscopic", Absent.UNKNOWN)),
                 laterality=chance.choice(("left", "unilateral", Absent.NOT_APPLICABLE, Absent.UNKNOWN)),
                 country=country,
+                grade=more.choice(("1", "3", "x9", Absent.UNKNOWN)),
+                stage=more.choice(("toronto:localised", "inrgss:MS", Absent.UNKNOWN, Absent.NOT_APPLICABLE)),
+                last_contact=more.choice((DateInterval.of(2023, 5, 6), DateInterval.of(2023), UNKNOWN_DATE)),
             )
         )
     return cases

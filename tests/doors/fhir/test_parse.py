@@ -12,11 +12,27 @@ from hypothesis import strategies as st
 from gateway.doors.fhir.controls import MOST_COUNT
 from gateway.doors.fhir.dates import incidence_date
 from gateway.doors.fhir.grammar import alternatives, token
+from gateway.doors.fhir.observations import KINDS
 from gateway.doors.fhir.parameters import SEARCHABLE
 from gateway.doors.fhir.parse import Search, parse_search
 from gateway.errors import BadQuestion, IccdError, TooCostly, Unsupported
 from gateway.model.dates import DateInterval
-from gateway.model.query import EVERYTHING, Between, DateBetween, DiagnosisIn, Expr, Not, OneOf, Or, Term, Unit
+from gateway.model.query import (
+    EVERYTHING,
+    And,
+    Between,
+    DateBetween,
+    DiagnosisIn,
+    Expr,
+    Known,
+    Not,
+    OneOf,
+    Or,
+    Order,
+    RecordIn,
+    Term,
+    Unit,
+)
 from gateway.model.values import Truth
 
 ICCC = "http://terminology.hl7.org/CodeSystem/iccc-3"
@@ -26,6 +42,10 @@ OWN = "https://w3id.org/iccd/fhir/ValueSet"
 
 def search(*pairs: tuple[str, str], resource: str = "Condition", lenient: bool = False) -> Search:
     return parse_search(SEARCHABLE[resource], pairs, lenient=lenient)
+
+
+def patients(*pairs: tuple[str, str]) -> Search:
+    return search(*pairs, resource="Patient")
 
 
 def where(*pairs: tuple[str, str], resource: str = "Condition") -> Expr:
@@ -65,6 +85,21 @@ def diagnosis(*terms: Term) -> DiagnosisIn:
         ("age-at-diagnosis", "ap10", Between("age", 9, 11)),
         ("patient.gender", "female", OneOf("sex", frozenset({"female"}))),
         ("subject:Patient.gender:not", "female", Not(OneOf("sex", frozenset({"female"})))),
+        ("code:missing", "true", Not(Known("diagnosis"))),
+        ("onset-date:missing", "false", Known("date")),
+        ("code:not-in", f"{ICCC}?fhir_vs=isa/IV(a)", Not(diagnosis(Term("ICCC3", "IV(a)")))),
+        ("iccc-group", "041", diagnosis(Term("SEER", "041"))),
+        ("morphology", f"{ICDO}|9500/3", DiagnosisIn("morphology", (Term("ICDO3", "9500/3"),))),
+        ("behaviour", "0,1", DiagnosisIn("behaviour", (Term("ICDO3", "0"), Term("ICDO3", "1")))),
+        ("age-at-diagnosis-days", "lt365", Between("age_days", None, 364)),
+        ("basis-of-diagnosis", "7", OneOf("basis", frozenset({"7"}))),
+        ("subject:Patient.deceased", "true", OneOf("vital_status", frozenset({"dead"}))),
+        ("patient.address-country", "de", OneOf("country", frozenset({"DE"}))),
+        ("subject", "http://gateway.test/fhir/Patient/de-two.p1", RecordIn("patient", frozenset({"de-two.p1"}))),
+        ("subject:identifier", "de-two.p1", RecordIn("patient", frozenset({"de-two.p1"}))),
+        ("subject:identifier", "http://other/ids|de-two.p1", Or(())),
+        ("category", "health-concern", EVERYTHING),
+        ("category", "encounter-diagnosis", Or(())),
         ("_source", "us-three", OneOf("source", frozenset({"us-three"}))),
         ("_source", "http://gateway.test/fhir/Organization/us-three", OneOf("source", frozenset({"us-three"}))),
     ],
@@ -104,6 +139,13 @@ def test_a_patient_is_searched_by_gender_and_counts_patients() -> None:
         ("age-at-diagnosis", "lt٣", "whole number"),
         ("age-at-diagnosis", "151", "0 to 150"),
         ("patient.gender", "f", "male, female"),
+        ("subject", "Group/x", "Patient/ID"),
+        ("subject", "", "value"),
+        ("code:missing", "perhaps", "true or false"),
+        ("code:text", ",", "words"),
+        ("basis-of-diagnosis", "3", "one of 0, 1"),
+        ("morphology", "http://snomed.info/sct|1", "icd-o-3"),
+        ("patient.deceased", "dead", "true or false"),
         ("_count", "-1", "0 to"),
         ("_count", "ten", "0 to"),
         ("_total", "roughly", "estimate"),
@@ -121,14 +163,18 @@ def test_a_value_that_cannot_be_read_is_refused_by_name_also_when_lenient(name: 
     ("name", "value"),
     [
         ("foo", "1"),
-        ("code:text", "neuro"),
-        ("code:missing", "true"),
-        ("onset-date:missing", "true"),
+        ("code:above", f"{ICCC}|IV(a)"),
+        ("recorded-date:missing", "true"),
+        ("code:exact", "x"),
         ("subject:Patient.name", "x"),
         ("patient.birthdate", "2010"),
         ("_has:Observation:subject:code", "x"),
-        ("_include", "Condition:subject"),
-        ("_sort", "onset-date"),
+        ("_include", "Condition:encounter"),
+        ("_include", "Condition:subject:Group"),
+        ("_include", "*"),
+        ("_revinclude", "Observation:subject"),
+        ("_include:iterate", "Condition:subject"),
+        ("_sort", "code"),
         ("_elements", "id"),
         ("", "x"),
     ],
@@ -191,9 +237,32 @@ def test_escaped_separators_belong_to_the_value() -> None:
 
 
 def test_ids_of_no_record_match_nothing() -> None:
-    found = search(("_id", "nonsense,a.b"), ("_id", "a.b,c.d"))
-    assert [str(item) for item in found.ids or ()] == ["a.b"]
-    assert search(("_id", "nonsense")).question().where == Or(())
+    assert search(("_id", "a.b,c.d")).question().where == RecordIn("case", frozenset({"a.b", "c.d"}))
+    assert search(("_id", "no sense")).question().where == Or(())
+    assert search(("subject", "Patient/a.b")).question().where == RecordIn("patient", frozenset({"a.b"}))
+
+
+def test_an_order_is_one_key_and_a_minus_turns_it_round() -> None:
+    assert search(("_sort", "-onset-date")).order == Order("date", descending=True)
+    assert search(("_sort", "age-at-diagnosis")).order == Order("age_days")
+    with pytest.raises(BadQuestion, match="given twice"):
+        search(("_sort", "onset-date"), ("_sort", "-onset-date"))
+    with pytest.raises(Unsupported, match="_sort"):
+        search(("_sort", "code"))
+
+
+def test_one_hop_back_is_a_condition_on_a_tumour_and_two_are_refused() -> None:
+    by_group = ("_has:Condition:subject:iccc-group", "IV(a)")
+    assert patients(by_group).filters == search(("iccc-group", "IV(a)")).filters
+    with pytest.raises(Unsupported, match="two different tumours"):
+        patients(by_group, ("_has:Condition:patient:body-site", f"{ICDO}|C74.9"))
+
+
+def test_what_is_asked_of_the_focus_is_asked_of_tumours_alone() -> None:
+    wanted = parse_search(SEARCHABLE["Observation"], (("focus:Condition.onset-date", "ge2010"),))
+    assert wanted.of_kind(KINDS["vital-status"], 5).where == Or(())
+    known = And((DateBetween(dt.date(2010, 1, 1), None), Known("stage")))
+    assert wanted.of_kind(KINDS["stage"], 5).where == known
 
 
 DAYS = st.dates(dt.date(2000, 1, 1), dt.date(2030, 12, 31))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from gateway.disclosure.released import ReleasedSource
+from gateway.disclosure.released import ReleasedAnswer
 from gateway.doors.fhir.door import Door, Reply
 from gateway.doors.fhir.parameters import SEARCHABLE
-from gateway.doors.fhir.parse import parse_resource_id, parse_search
+from gateway.doors.fhir.parse import parse_search
 from gateway.doors.fhir.render.patient import patient
 from gateway.doors.fhir.request import Asked
 from gateway.errors import BadQuestion, NotFound, NotPermitted, SourceUnavailable
 from gateway.model.capability import Granularity
+from gateway.model.query import NOTHING
 
 READ_PARAMETERS = frozenset({"_format", "_pretty"})
 
@@ -28,16 +29,12 @@ async def read(door: Door, asked: Asked) -> Reply:
     """
     check_parameters(asked)
     kind = SEARCHABLE[asked.resource]
-    record = parse_resource_id(asked.id)
     missing = NotFound(f"no {asked.resource} with this id", where=asked.resource)
-    if record is None:
+    query = parse_search(kind, (("_id", asked.id), ("_count", "1"))).question()
+    if query.where == NOTHING:
         raise missing
-    query = parse_search(kind, (("_id", asked.id),)).question()
     answer = await door.gateway.ask(query, door.requester(asked), granularity=Granularity.RECORD)
-    source = next((source for source in answer.sources if source.id == record.source), None)
-    if source is None:
-        raise missing
-    _check_source(source)
+    check_source(answer, asked.id, missing)
     if not answer.cases:
         raise missing
     if kind.record == "patient":
@@ -58,7 +55,17 @@ def check_parameters(asked: Asked) -> None:
             raise BadQuestion("a read has no such parameter", where=name, expected=" or ".join(sorted(READ_PARAMETERS)))
 
 
-def _check_source(source: ReleasedSource) -> None:
+def check_source(answer: ReleasedAnswer, record: str, missing: NotFound) -> None:
+    """Refuse where the registry that an id names is not here, did not answer or gives no records.
+
+    Raises
+    ------
+    NotFound, SourceUnavailable, NotPermitted
+    """
+    name = record.partition(".")[0]
+    source = next((source for source in answer.sources if source.id == name), None)
+    if source is None:
+        raise missing
     if source.status.value in {"timeout", "error"}:
         raise SourceUnavailable(f"source {source.id} did not answer", where=source.id)
     if source.status.value == "withheld" or source.granularity < Granularity.RECORD:

@@ -11,15 +11,15 @@ from gateway.disclosure.released import ReleasedAnswer, ReleasedCase
 from gateway.doors.fhir.controls import CURSOR
 from gateway.doors.fhir.door import Door, Reply
 from gateway.doors.fhir.formats import JSON, XML
-from gateway.doors.fhir.parameters import ID, SEARCHABLE
+from gateway.doors.fhir.interactions.included import included
+from gateway.doors.fhir.parameters import SEARCHABLE
 from gateway.doors.fhir.parse import Search, parse_search
 from gateway.doors.fhir.render.bundle import Total, entry, search_set
 from gateway.doors.fhir.render.patient import by_patient, patient
 from gateway.doors.fhir.request import Asked
 from gateway.errors import BadQuestion, IccdError
 from gateway.model.capability import Granularity
-from gateway.model.query import OneOf, leaves
-from gateway.model.values import Precision
+from gateway.model.query import CaseQuery, OneOf, leaves
 
 Match = tuple[str, Sequence[ReleasedCase]]
 """Id of a matching resource, and the cases it is made of."""
@@ -33,51 +33,53 @@ async def search(door: Door, asked: Asked) -> Reply:
     gateway.errors.IccdError
         The search cannot be read or answered; `where` is the parameter as it was written.
     """
-    wanted = parse_search(SEARCHABLE[asked.resource], asked.pairs, lenient=asked.lenient)
-    _check_registries(wanted, {*door.gateway.sources, *door.gateway.broken})
-    by_ids = wanted.ids is not None
-    if asked.posted and wanted.ids and len(wanted.ids) > wanted.controls.count:
-        expected = f"at least {len(wanted.ids)}"
-        raise BadQuestion(
-            "ids that came by POST stay out of links and must fit on one page", where=ID, expected=expected
-        )
-    start = _offset(wanted) if by_ids else 0
-    granularity = Granularity.RECORD if wanted.wants_records else Granularity.COUNT
-    try:
-        answer = await door.gateway.ask(
-            wanted.question(),
-            door.requester(asked),
-            granularity=granularity,
-            cursor=None if by_ids else wanted.controls.cursor,
-        )
-    except IccdError as error:
-        raise _located(error, wanted) from error
-    matches = _matches(wanted, answer)
-    total = total_of_ids(wanted, answer, len(matches)) if by_ids else Total.of(answer.total)
-    following = answer.next_cursor
-    if by_ids:
-        end = start + wanted.controls.count
-        following = str(end) if end < len(matches) else None
-        matches = matches[start:end]
+    wanted = read_search(door, asked)
+    answer = await ask(door, asked, wanted, wanted.question(), wanted.controls.cursor)
     shown: list[Any] = []
     if not wanted.controls.count_only:
-        whole = asked.resource == "Condition" and asked.format is JSON and not by_ids
-        shown = door.conditions.page_json(answer.cases) if whole else _entries(door, asked, matches)
-    return Reply(search_set(wanted, answer, total, shown, following, door.base, posted=asked.posted))
+        shown = _entries(door, asked, answer)
+        shown += await included(door, asked, wanted, answer.cases, answer, _references(wanted, answer))
+    check_links(asked, wanted, answer.next_cursor)
+    total = Total.of(answer.total)
+    return Reply(search_set(wanted, [answer], total, shown, answer.next_cursor, door.base, posted=asked.posted))
 
 
-def total_of_ids(search: Search, answer: ReleasedAnswer, found: int) -> Total:
-    """Total of a search by id: the records found, exact unless a registry could not say or a match is only possible."""
-    ids = search.ids or ()
-    sources = {source.id: source for source in answer.sources}
-    named = [sources[name] for name in {item.source for item in ids} if name in sources]
-    if any(source.granularity < Granularity.RECORD for source in named):
-        return Total(found, None, Precision.SUPPRESSED)
-    answered = all(source.status.value == "ok" for source in named)
-    certain = not search.filters or answer.total.precision is Precision.EXACT
-    if found == len(ids) or (answered and certain):
-        return Total(found, found, Precision.EXACT)
-    return Total(found, len(ids), Precision.BOUNDED)
+def read_search(door: Door, asked: Asked) -> Search:
+    """The search of a request; a registry that is not here is refused by name."""
+    wanted = parse_search(SEARCHABLE[asked.resource], asked.pairs, lenient=asked.lenient)
+    _check_registries(wanted, {*door.gateway.sources, *door.gateway.broken})
+    return wanted
+
+
+async def ask(door: Door, asked: Asked, wanted: Search, question: CaseQuery, cursor: str | None) -> ReleasedAnswer:
+    """Released answer to a question of a search; an error names the parameter as it was written."""
+    granularity = Granularity.RECORD if question.page else Granularity.COUNT
+    try:
+        return await door.gateway.ask(question, door.requester(asked), granularity=granularity, cursor=cursor)
+    except IccdError as error:
+        raise _located(error, wanted) from error
+
+
+def check_links(asked: Asked, wanted: Search, following: str | None) -> None:
+    """Refuse a second page of a search by POST whose links may not name its records.
+
+    Raises
+    ------
+    BadQuestion
+    """
+    if asked.posted and wanted.record_names and following:
+        name = min(wanted.record_names)
+        raise BadQuestion(
+            "ids that came by POST stay out of links, so their matches must fit on one page",
+            where=name,
+            expected="a larger _count, or fewer ids",
+        )
+
+
+def _references(search: Search, answer: ReleasedAnswer) -> list[str]:
+    if search.resource.record == "patient":
+        return [f"Patient/{cases[0].patient_id}" for cases in by_patient(answer.cases)]
+    return [f"Condition/{case.id}" for case in answer.cases]
 
 
 def _check_registries(search: Search, known: set[str]) -> None:
@@ -96,27 +98,17 @@ def _check_registries(search: Search, known: set[str]) -> None:
         )
 
 
-def _matches(search: Search, answer: ReleasedAnswer) -> list[Match]:
-    if search.resource.record == "patient":
-        return [(cases[0].patient_id, cases) for cases in by_patient(answer.cases)]
-    return [(case.id, (case,)) for case in answer.cases]
-
-
-def _entries(door: Door, asked: Asked, matches: Sequence[Match]) -> list[Any]:
+def _entries(door: Door, asked: Asked, answer: ReleasedAnswer) -> list[Any]:
     if asked.resource == "Patient":
-        return [entry(patient(cases, door.base), door.base, "Patient", name) for name, cases in matches]
+        return [
+            entry(patient(cases, door.base), door.base, "Patient", cases[0].patient_id)
+            for cases in by_patient(answer.cases)
+        ]
     conditions = door.conditions
     if asked.format is JSON:
-        return [orjson.Fragment(conditions.entry_json(cases[0])) for _, cases in matches]
+        return list[orjson.Fragment | Any](conditions.page_json(answer.cases))
     written = conditions.xml if asked.format is XML else conditions.resource
-    return [entry(written(cases[0]), door.base, "Condition", name) for name, cases in matches]
-
-
-def _offset(search: Search) -> int:
-    cursor = search.controls.cursor or "0"
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 6):
-        raise BadQuestion("this page token is broken", where=CURSOR, expected="a link of an earlier answer")
-    return int(cursor)
+    return [entry(written(case), door.base, "Condition", case.id) for case in answer.cases]
 
 
 def _located(error: IccdError, search: Search) -> IccdError:

@@ -13,7 +13,6 @@ from typing import Any
 from gateway.disclosure.released import ReleasedAnswer, ReleasedCount, ReleasedSource
 from gateway.doors.fhir.definitions import Resource, guide
 from gateway.doors.fhir.outcome import issue, outcome
-from gateway.doors.fhir.parameters import ID
 from gateway.doors.fhir.parse import Search
 from gateway.doors.fhir.render.elements import REASONS, absent
 from gateway.doors.fhir.render.links import links
@@ -43,14 +42,17 @@ COUNT_ISSUES: Mapping[Precision, StatusIssue] = {
     Precision.SUPPRESSED: StatusIssue("warning", "suppressed", "withholds its count"),
 }
 ANSWERED = frozenset({"ok", "partial"})
-IDS_NOT_LINKED = "_id was applied and left out of the links, because the search came by POST"
+NOT_LINKED = "values that name records were applied and left out of the links, because the search came by POST"
 
 NO_RECORDS = StatusIssue("information", "suppressed", "releases no records here")
 
 
+WORST_LAST = (Precision.EXACT, Precision.ROUNDED, Precision.BOUNDED, Precision.SUPPRESSED)
+
+
 @dataclass(frozen=True, slots=True)
 class Total:
-    """How many resources match in all: a released count, or the number of records that were asked for by id."""
+    """How many resources match in all: a released count, or the sum of several."""
 
     low: int
     high: int | None
@@ -61,10 +63,17 @@ class Total:
         """Total of a released count."""
         return cls(count.low, count.high, count.precision)
 
+    def __add__(self, other: Total) -> Total:
+        """Total of two searches that share no resource; what one of them withholds stays unknown."""
+        high = None if self.high is None or other.high is None else self.high + other.high
+        worst = max(self.precision, other.precision, key=WORST_LAST.index)
+        withheld = worst is Precision.SUPPRESSED and Precision.EXACT in (self.precision, other.precision)
+        return Total(self.low + other.low, high, Precision.BOUNDED if withheld and self.low + other.low else worst)
+
 
 def search_set(
     search: Search,
-    answer: ReleasedAnswer,
+    answers: Sequence[ReleasedAnswer],
     total: Total,
     entries: Sequence[Any],
     next_cursor: str | None,
@@ -76,21 +85,24 @@ def search_set(
 
     Parameters
     ----------
+    answers
+        Released answers that the page is made of, at least one.
     total
         Count of all matches.
     entries
-        Matches as entries, ready to be written.
+        Matches and what is included with them as entries, ready to be written.
     next_cursor
         Token of the next page, None on the last.
     posted
         Whether the parameters came by POST; ids then stay out of the links.
     """
-    issues = issues_of(search, answer, posted=posted)
-    shown = [pair for pair in search.applied if not (posted and pair[0] == ID)]
+    issues = issues_of(search, answers, posted=posted)
+    hidden = search.record_names if posted else frozenset()
+    shown = [pair for pair in search.applied if pair[0] not in hidden]
     outcomes = [{"resource": outcome(issues), "search": {"mode": "outcome"}}] if issues else []
     bundle: Resource = {
         "resourceType": "Bundle",
-        "meta": {"lastUpdated": answer.asked_at},
+        "meta": {"lastUpdated": answers[0].asked_at},
         "type": "searchset",
         **(total_element(total) if search.controls.total else {}),
         "link": links(f"{base}/{search.resource.name}", shown, search.controls.cursor, next_cursor),
@@ -99,9 +111,9 @@ def search_set(
     return {**bundle, "entry": everything} if everything else bundle
 
 
-def entry(resource: Any, base: str, resource_type: str, resource_id: str) -> Resource:
-    """Entry of one match."""
-    return {"fullUrl": f"{base}/{resource_type}/{resource_id}", "resource": resource, "search": {"mode": "match"}}
+def entry(resource: Any, base: str, resource_type: str, resource_id: str, mode: str = "match") -> Resource:
+    """Entry of one match, or of what is included with matches."""
+    return {"fullUrl": f"{base}/{resource_type}/{resource_id}", "resource": resource, "search": {"mode": mode}}
 
 
 def total_element(count: Total) -> Resource:
@@ -113,31 +125,30 @@ def total_element(count: Total) -> Resource:
     return {"_total": {"extension": [bounds, *absent(REASONS[reason])["extension"]]}}
 
 
-def issues_of(search: Search, answer: ReleasedAnswer, *, posted: bool) -> list[Resource]:
-    """Everything that a reader of this page must know beside its entries."""
+def issues_of(search: Search, answers: Sequence[ReleasedAnswer], *, posted: bool) -> list[Resource]:
+    """Everything that a reader of this page must know beside its entries, each once."""
     ignored = [
         issue("warning", "not-supported", f"{item.name} was ignored: {item.reason}", parameter=item.name)
         for item in search.ignored
     ]
-    sources = [found for source in answer.sources for found in source_issues(source, search)]
-    unlinked = (IDS_NOT_LINKED,) if posted and search.ids is not None else ()
-    notes = [issue("information", "informational", note) for note in (*search.notes, *unlinked, *answer.notes)]
-    return [*ignored, *sources, *notes]
+    sources = [found for answer in answers for source in answer.sources for found in source_issues(source, search)]
+    unlinked = (NOT_LINKED,) if posted and search.record_names else ()
+    words = dict.fromkeys((*search.notes, *unlinked, *(note for answer in answers for note in answer.notes)))
+    notes = [issue("information", "informational", note) for note in words]
+    return [*ignored, *(found for i, found in enumerate(sources) if found not in sources[:i]), *notes]
 
 
 def source_issues(source: ReleasedSource, search: Search) -> list[Resource]:
-    """Issues of one source: its status, its count, whether it gives records.
-
-    Its count is of the filters alone, so a search by id does not show it.
-    """
-    total = source.total if search.ids is None else None
+    """Issues of one source: its status, its count, whether it gives records."""
+    total = source.total
     answered = source.status in ANSWERED
     said = [STATUS_ISSUES[source.status]] if source.status in STATUS_ISSUES else []
     if total and total.precision in COUNT_ISSUES and not said:
         said.append(COUNT_ISSUES[total.precision])
-    if answered and total is None and search.ids is None:
+    if answered and total is None:
         said.append(COUNT_ISSUES[Precision.SUPPRESSED])
-    if answered and search.wants_records and source.granularity < Granularity.RECORD:
+    nothing = total is not None and total.high == 0
+    if answered and not nothing and not search.controls.count_only and source.granularity < Granularity.RECORD:
         said.append(NO_RECORDS)
     return [_source_issue(source, total, kind) for kind in said]
 

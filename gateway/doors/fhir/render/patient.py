@@ -53,6 +53,7 @@ def patient(cases: Sequence[ReleasedCase], base: str) -> Resource:
         **birth_date(common(case.birth for case in cases)),
         **deceased([case.vital_status for case in cases]),
         **({"address": address} if address else {}),
+        "managingOrganization": {"reference": f"Organization/{first.source}"},
     }
 
 

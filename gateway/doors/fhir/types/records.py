@@ -3,29 +3,48 @@
 from __future__ import annotations
 
 from gateway.doors.fhir.controls import DEFAULT_COUNT, MOST_COUNT
+from gateway.doors.fhir.interactions.observations import read_observation, search_observations
 from gateway.doors.fhir.interactions.read import read
 from gateway.doors.fhir.interactions.search import search
-from gateway.doors.fhir.parameters import ID, ID_DEFINITION, SEARCHABLE, Parameter, Searchable
-from gateway.doors.fhir.render import condition, patient
-from gateway.doors.fhir.served import Declared, ServedType
+from gateway.doors.fhir.parameters import SEARCHABLE, Parameter, Searchable
+from gateway.doors.fhir.render import condition, observation, patient
+from gateway.doors.fhir.served import Declared, Interaction, ServedType
 
-PROFILES = {"Condition": condition.PROFILE, "Patient": patient.PROFILE}
+PROFILES = {
+    "Condition": (condition.PROFILE,),
+    "Patient": (patient.PROFILE,),
+    "Observation": tuple(url for profiles in observation.PROFILES.values() for url in profiles),
+}
+INTERACTIONS: dict[str, tuple[Interaction, Interaction]] = {
+    "Condition": (read, search),
+    "Patient": (read, search),
+    "Observation": (read_observation, search_observations),
+}
 
 
 def _served(kind: Searchable) -> ServedType:
+    reads, searches = INTERACTIONS[kind.name]
     return ServedType(
         kind.name,
-        read=read,
-        search=search,
-        profiles=(PROFILES[kind.name],),
-        documentation=(
-            f"Read only. _count is {DEFAULT_COUNT} unless given, at most {MOST_COUNT}; _summary takes count."
-        ),
-        parameters=(
-            Declared(ID, "token", "Ids of this door.", ID_DEFINITION),
-            *(_declared(parameter) for parameter in kind.parameters.values()),
-        ),
+        read=reads,
+        search=searches,
+        profiles=PROFILES[kind.name],
+        documentation=_words(kind),
+        parameters=tuple(_declared(parameter) for parameter in kind.parameters.values()),
+        includes=kind.includes,
+        reverse_includes=kind.reverse_includes,
     )
+
+
+def _words(kind: Searchable) -> str:
+    words = [f"Read only. _count is {DEFAULT_COUNT} unless given, at most {MOST_COUNT}; _summary takes count."]
+    if kind.orders:
+        words.append(f"_sort takes one of {', '.join(kind.orders)}, with a minus sign for the other way round.")
+    if kind.reverse:
+        words.append(
+            f"One _has, of {', '.join(f'_has:{name}' for name in kind.reverse)}, with the modifiers of Condition."
+        )
+    return " ".join(words)
 
 
 def _declared(parameter: Parameter) -> Declared:

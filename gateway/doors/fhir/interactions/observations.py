@@ -1,0 +1,128 @@
+"""Search and read of Observation: kind by kind, each a question of its own to every registry.
+
+A page holds the observations of one kind after those of another, so that the total is the sum of released counts and
+`_count` is kept; the token of a page names the kind it goes on with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import add
+from typing import Any
+
+from gateway.disclosure.released import ReleasedAnswer, ReleasedCase
+from gateway.doors.fhir.controls import CURSOR
+from gateway.doors.fhir.definitions import Resource
+from gateway.doors.fhir.door import Door, Reply
+from gateway.doors.fhir.interactions.included import included
+from gateway.doors.fhir.interactions.read import check_parameters, check_source
+from gateway.doors.fhir.interactions.search import ask, check_links, read_search
+from gateway.doors.fhir.observations import KINDS, ObservationKind, parts_of
+from gateway.doors.fhir.parameters import SEARCHABLE
+from gateway.doors.fhir.parse import Search, parse_search
+from gateway.doors.fhir.render.bundle import Total, entry, search_set
+from gateway.doors.fhir.render.observation import observation
+from gateway.doors.fhir.render.patient import by_patient
+from gateway.doors.fhir.request import Asked
+from gateway.errors import BadQuestion, NotFound
+from gateway.model.query import NOTHING
+
+NAMES = tuple(KINDS)
+
+
+async def search_observations(door: Door, asked: Asked) -> Reply:
+    """Page of observations and their total.
+
+    Raises
+    ------
+    gateway.errors.IccdError
+        The search cannot be read or answered; `where` is the parameter as it was written.
+    """
+    wanted = read_search(door, asked)
+    first, inner = _position(wanted.controls.cursor)
+    room = 0 if wanted.controls.count_only else wanted.controls.count
+    answers: list[ReleasedAnswer] = []
+    shown: list[Any] = []
+    following: str | None = None
+    for kind in KINDS.values():
+        before = NAMES.index(kind.name) < NAMES.index(first)
+        question = wanted.of_kind(kind, 0 if before else room)
+        if question.where == NOTHING and (answers or kind.name != NAMES[-1]):
+            continue
+        cursor = inner if question.page and kind.name == first else None
+        answer = await ask(door, asked, wanted, question, cursor)
+        answers.append(answer)
+        if not question.page:
+            full = not before and not room and not wanted.controls.count_only and answer.total.high != 0
+            following = following or (f"{kind.name}." if full else None)
+            continue
+        records = _records(kind, answer)
+        found = [made for cases in records if (made := observation(kind, cases, door.base))]
+        shown += [entry(item, door.base, "Observation", item["id"]) for item in found]
+        shown += await _included(door, asked, wanted, found, records, answer)
+        room -= len(records)
+        if answer.next_cursor:
+            following, room = f"{kind.name}.{answer.next_cursor}", 0
+    check_links(asked, wanted, following)
+    total = reduce(add, (Total.of(answer.total) for answer in answers))
+    return Reply(search_set(wanted, answers, total, _sorted(shown), following, door.base, posted=asked.posted))
+
+
+async def read_observation(door: Door, asked: Asked) -> Reply:
+    """One observation.
+
+    Raises
+    ------
+    NotFound, NotPermitted, SourceUnavailable
+        As for any record, see interactions.read.
+    """
+    check_parameters(asked)
+    missing = NotFound("no Observation with this id", where="Observation")
+    parts = parts_of(asked.id)
+    if parts is None:
+        raise missing
+    record, kind = parts
+    wanted = parse_search(SEARCHABLE["Observation"], (("_id", asked.id),))
+    answer = await ask(door, asked, wanted, wanted.of_kind(kind, 1), None)
+    check_source(answer, record, missing)
+    found = observation(kind, answer.cases, door.base) if answer.cases else None
+    if found is None:
+        raise missing
+    return Reply(found)
+
+
+def _records(kind: ObservationKind, answer: ReleasedAnswer) -> list[Sequence[ReleasedCase]]:
+    """Cases of each observation."""
+    if kind.record == "patient":
+        return list(by_patient(answer.cases))
+    return [(case,) for case in answer.cases]
+
+
+async def _included(
+    door: Door,
+    asked: Asked,
+    wanted: Search,
+    found: Sequence[Resource],
+    records: Sequence[Sequence[ReleasedCase]],
+    answer: ReleasedAnswer,
+) -> list[Resource]:
+    firsts = [cases[0] for cases in records][: len(found)]
+    return await included(door, asked, wanted, firsts, answer, [f"Observation/{item['id']}" for item in found])
+
+
+def _sorted(entries: Sequence[Resource]) -> list[Resource]:
+    """Matches first, then what is included, each of it once."""
+    matches = [item for item in entries if item["search"]["mode"] == "match"]
+    others = {item.get("fullUrl", str(item["resource"])): item for item in entries if item["search"]["mode"] != "match"}
+    return [*matches, *others.values()]
+
+
+def _position(cursor: str | None) -> tuple[str, str | None]:
+    """Kind to go on with, and the position in it."""
+    if cursor is None:
+        return NAMES[0], None
+    name, dot, inner = cursor.partition(".")
+    if name not in NAMES or not dot:
+        raise BadQuestion("this page token is broken", where=CURSOR, expected="a link of an earlier answer")
+    return name, inner or None
