@@ -143,7 +143,7 @@ class Counter:
 
     def ready(self, question: Question) -> tuple[Count, Cells] | None:
         """Total and cells if everything needed is in memory and small, else None."""
-        if question.named is not None:
+        if question.records:
             return None
         frame = self._cube.ready(question.view, question.alive, question.columns)
         frame = None if frame is None else _pruned(question, frame)
