@@ -154,11 +154,13 @@ class Page:
     limit
         Most records wanted, at least 1.
     after
-        Position token of the last record seen in this source, None for the first page.
+        Position token of the last record seen in this source, None for the first page. In an ordered page it is the
+        number of records before the page.
     ids
         Only these records (pseudonymous ids), whatever their order; None = all.
     order
-        Order of cases over all sources; None for the order of each source, source by source.
+        Order of cases over all sources, ties in the order of each source; None for the order of each source, source
+        by source. Patients have no other order than that.
     """
 
     of: str = "case"

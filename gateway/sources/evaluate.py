@@ -29,7 +29,7 @@ from gateway.model.query import (
     Unit,
 )
 from gateway.model.values import Absent, Count, Truth
-from gateway.sources.meaning import has_code, iccc_labels, matches, meaning_of, recorded_code_truth
+from gateway.sources.meaning import diagnosis_is_known, iccc_labels, matches, meaning_of, recorded_code_truth
 from terminology import Terminology
 
 
@@ -61,10 +61,8 @@ def evaluate(expr: Expr, case: Case, terminology: Terminology) -> Truth:
 def is_known(case: Case, field: str) -> bool:
     """Whether anything is recorded in a field of a case."""
     match field:
-        case "diagnosis":
-            return has_code(case.diagnosis)
-        case "topography" | "morphology" | "behaviour":
-            return not isinstance(getattr(case.diagnosis, field), Absent)
+        case "diagnosis" | "topography" | "morphology" | "behaviour":
+            return diagnosis_is_known(case.diagnosis, field)
         case "date" | "year":
             return case.incidence.earliest is not None
         case "age":

@@ -90,8 +90,10 @@ def group_boxes(dimension: str, edition: str, terminology: Terminology) -> tuple
     return tuple((code, terminology.meaning("ICCC3", code, edition).boxes) for code in chosen)
 
 
-def has_code(diagnosis: Diagnosis) -> bool:
-    """Whether a tumour is recorded with a code of any kind."""
+def diagnosis_is_known(diagnosis: Diagnosis, field: str) -> bool:
+    """Whether an axis of a tumour is recorded, or for `diagnosis` a code of any kind."""
+    if field != "diagnosis":
+        return not isinstance(getattr(diagnosis, field), Absent)
     return not _without_axes(diagnosis) or diagnosis.icd10 is not None or diagnosis.iccc is not None
 
 

@@ -33,7 +33,8 @@ from gateway.model.answer import SourceAnswer
 from gateway.model.capability import Capabilities, Coverage, Granularity
 from gateway.model.case import Case, Diagnosis
 from gateway.model.dates import UNKNOWN_DATE, Age, DateInterval
-from gateway.model.fields import BASIS, DIMENSIONS, LATERALITY, SEX, VITAL_STATUS
+from gateway.model.fields import BASIS, DIMENSIONS, FIELDS, LATERALITY, SEX, VITAL_STATUS
+from gateway.model.order import order_key
 from gateway.model.query import (
     EVERYTHING,
     And,
@@ -42,10 +43,13 @@ from gateway.model.query import (
     DateBetween,
     DiagnosisIn,
     Expr,
+    Known,
     Not,
     OneOf,
     Or,
+    Order,
     Page,
+    RecordIn,
     Term,
     Unit,
 )
@@ -123,6 +127,10 @@ CODES: Mapping[str, tuple[str, ...]] = {
     "country": ("DE", "FR", "US", *ABSENT),
 }
 """Canonical codes of each coded field that generated cases have."""
+KNOWN = tuple(sorted(FIELDS.keys() - {"source", "age_days"}))
+"""Fields that may be asked whether they are known."""
+ORDERS = tuple(Order(field, descending) for field in ("date", "age_days") for descending in (False, True))
+NO_RECORD = "no-such-record"
 YEARS = (1998, 2012)
 
 _DAYS = st.dates(dt.date(YEARS[0], 1, 1), dt.date(YEARS[1], 12, 31))
@@ -214,6 +222,7 @@ def leaf_conditions(known: Terminology) -> st.SearchStrategy[Expr]:
         _open_range(st.integers(0, 8000)).map(lambda pair: Between("age_days", *pair)),
         _open_range(st.integers(YEARS[0] - 1, YEARS[1] + 1)).map(lambda pair: Between("year", *pair)),
         _date_ranges(),
+        st.sampled_from(KNOWN).map(Known),
     )
 
 
@@ -231,10 +240,35 @@ def _day(ordinal: int | None) -> dt.date | None:
     return None if ordinal is None else dt.date.fromordinal(ordinal)
 
 
-def conditions(known: Terminology) -> st.SearchStrategy[Expr]:
-    """Nested conditions."""
+def record_conditions() -> st.SearchStrategy[RecordIn]:
+    """Records by their place: `#0` stands for the first that the source releases, see `with_ids`."""
+    places = st.frozensets(st.integers(0, 9).map(lambda place: f"#{place}") | st.just(NO_RECORD), max_size=4)
+    return st.builds(RecordIn, st.sampled_from(("case", "patient")), places)
+
+
+def with_ids(where: Expr, released: Sequence[Case]) -> Expr:
+    """The condition with ids of released records in the place of their numbers."""
+    match where:
+        case RecordIn(of, places):
+            return RecordIn(of, frozenset(_id_at(place, of, released) for place in places))
+        case And(items) | Or(items):
+            return type(where)(tuple(with_ids(item, released) for item in items))
+        case Not(item):
+            return Not(with_ids(item, released))
+    return where
+
+
+def _id_at(place: str, of: str, released: Sequence[Case]) -> str:
+    if place == NO_RECORD or not released:
+        return NO_RECORD
+    return _record_id(released[int(place[1:]) % len(released)], of)
+
+
+def conditions(known: Terminology, more: st.SearchStrategy[Expr] | None = None) -> st.SearchStrategy[Expr]:
+    """Nested conditions, with leaves of a further kind if any."""
+    single = leaf_conditions(known)
     return st.recursive(
-        leaf_conditions(known) | st.just(EVERYTHING),
+        (single if more is None else single | more) | st.just(EVERYTHING),
         lambda inner: st.one_of(
             st.lists(inner, max_size=3).map(lambda items: And(tuple(items))),
             st.lists(inner, max_size=3).map(lambda items: Or(tuple(items))),
@@ -244,12 +278,12 @@ def conditions(known: Terminology) -> st.SearchStrategy[Expr]:
     )
 
 
-def queries(known: Terminology) -> st.SearchStrategy[CaseQuery]:
+def queries(known: Terminology, more: st.SearchStrategy[Expr] | None = None) -> st.SearchStrategy[CaseQuery]:
     """Questions for counts: any condition, up to three dimensions, both units, all editions."""
     dimensions = sorted(set(DIMENSIONS) - {"source"})
     return st.builds(
         CaseQuery,
-        conditions(known),
+        conditions(known, more),
         st.lists(st.sampled_from(dimensions), max_size=3, unique=True).map(tuple),
         st.sampled_from(Unit),
         st.sampled_from(("2017", "2005", "who2008")),
@@ -288,7 +322,8 @@ class MemorySource:
             for name, tumours in records.items()
             if page.ids is None or name in page.ids
         }
-        numbered = [(number, name) for number, name in enumerate(records) if best.get(name) is Truth.YES]
+        matching = [(number, name) for number, name in enumerate(records) if best.get(name) is Truth.YES]
+        numbered = matching if page.order is None else _ordered(matching, records, page.order)
         later = [pair for pair in numbered if page.after is None or pair[0] > page.after]
         shown = later[: page.limit]
         return replace(
@@ -300,6 +335,12 @@ class MemorySource:
 
     def close(self) -> None:
         """Nothing to give back."""
+
+
+def _ordered(matching: list[tuple[int, str]], records: Mapping[str, list[Case]], order: Order) -> list[tuple[int, str]]:
+    """Matches in order, each with the number of records up to and with it."""
+    ordered = sorted(matching, key=lambda pair: order_key(records[pair[1]][0], order))
+    return [(rank, name) for rank, (_, name) in enumerate(ordered, 1)]
 
 
 def _record_id(case: Case, of: str) -> str:
@@ -408,6 +449,49 @@ class SourceContract:
 
         self._run(context, asked, check)
 
+    def test_records_by_id_are_a_condition_like_any_other(self, context: Context) -> None:
+        asked = st.lists(queries(context.terminology, record_conditions()), min_size=1, max_size=8)
+
+        async def check(source: Source, _: tuple[Case, ...], extra: list[CaseQuery]) -> None:
+            if source.capabilities().granularity < Granularity.RECORD:
+                return
+            released = await _released(source)
+            reference = MemorySource(SOURCE, released, context.terminology)
+            for query in extra:
+                named = replace(query, where=with_ids(query.where, released))
+                found = await source.answer(named, Deadline.after(SECONDS))
+                expected = answer_cases(released, named, context.terminology)
+                assert (found.total, dict(found.cells)) == (expected.total, dict(expected.cells)), named
+                for of in ("case", "patient"):
+                    whole = replace(named, page=Page(of, 1000), by=())
+                    records = await source.answer(whole, Deadline.after(SECONDS))
+                    same = await reference.answer(whole, Deadline.after(SECONDS))
+                    assert Counter(records.cases) == Counter(same.cases), whole
+                    assert (records.total, records.possible_records) == (same.total, same.possible_records), whole
+
+        self._run(context, asked, check)
+
+    def test_ordered_pages_are_sorted_and_give_each_record_once(self, context: Context) -> None:
+        where = conditions(context.terminology, record_conditions())
+        asked = st.tuples(where, st.sampled_from(ORDERS), st.integers(1, 4))
+
+        async def check(source: Source, _: tuple[Case, ...], extra: tuple[Expr, Order, int]) -> None:
+            if source.capabilities().granularity < Granularity.RECORD:
+                return
+            where = with_ids(extra[0], await _released(source))
+            order, limit = extra[1:]
+            own = await source.answer(CaseQuery(where, page=Page("case", 1000)), Deadline.after(SECONDS))
+            expected = sorted(own.cases, key=lambda case: order_key(case, order))
+            pages = await _pages(source, where, Page("case", limit, order=order))
+            assert [case for page in pages for case in page.cases] == expected
+            assert [page.next_after for page in pages[:-1]] == [limit * (i + 1) for i in range(len(pages) - 1)]
+            assert all(page.possible_records == own.possible_records for page in pages)
+            rest = Page("case", 1000, limit, order=order)
+            found = await source.answer(CaseQuery(where, page=rest), Deadline.after(SECONDS))
+            assert list(found.cases) == expected[limit:], "a page from the middle is another one"
+
+        self._run(context, asked, check)
+
     def test_records_hold_what_the_form_keeps_of_each_case(self, context: Context) -> None:
         async def check(source: Source, held: tuple[Case, ...], _: None) -> None:
             if source.capabilities().granularity < Granularity.RECORD:
@@ -466,6 +550,11 @@ class SourceContract:
                     source.close()
 
         run()
+
+
+async def _released(source: Source) -> tuple[Case, ...]:
+    """All records as the source releases them, with the names it gave them."""
+    return (await source.answer(CaseQuery(page=Page("case", 1000)), Deadline.after(SECONDS))).cases
 
 
 async def _pages(source: Source, where: Expr, page: Page) -> list[SourceAnswer]:

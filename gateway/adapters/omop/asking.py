@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import compress
 from typing import Any, TypeAlias
 
@@ -15,7 +15,19 @@ from gateway.adapters.omop.codes import Branch
 from gateway.adapters.omop.engine import Row, Session
 from gateway.adapters.omop.labels import Reading, TumourLabels, reading_of, tumour_labels
 from gateway.adapters.omop.records import Records
-from gateway.adapters.omop.shape import Constant, Lifting, Outcome, Range, Shape, Truths, bounds, simplify, used
+from gateway.adapters.omop.shape import (
+    Constant,
+    Leaf,
+    Lifting,
+    Outcome,
+    Shape,
+    Truths,
+    bounds,
+    limit_of,
+    parameters_of,
+    simplify,
+    used,
+)
 from gateway.adapters.omop.sql import Statement
 from gateway.adapters.omop.state import State
 from gateway.adapters.omop.statements import (
@@ -27,13 +39,15 @@ from gateway.adapters.omop.statements import (
 )
 from gateway.model.answer import Labels, SourceAnswer
 from gateway.model.case import Case
-from gateway.model.query import CaseQuery, DiagnosisIn, Page, Unit
+from gateway.model.query import CaseQuery, DiagnosisIn, Known, Page, Unit
 from gateway.model.values import ZERO, Count, Truth
-from gateway.sources.meaning import recorded_code_truth
+from gateway.sources.meaning import diagnosis_is_known, recorded_code_truth
 from gateway.sources.tabulate import tabulate_sets
 from terminology import Terminology
 
 UNIT_OF = {"case": Unit.TUMOURS, "patient": Unit.PATIENTS}
+LIMITED_TO = {"case": "rows", "patient": "persons"}
+"""For records in a list that every match is in, which cases are looked at (Cases.of)."""
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 Column: TypeAlias = npt.NDArray[np.integer[Any]]
@@ -41,6 +55,9 @@ Column: TypeAlias = npt.NDArray[np.integer[Any]]
 
 Native: TypeAlias = Callable[[DiagnosisIn], Truths]
 """Outcome for each kind of tumour of a leaf whose terms only the database's vocabulary knows."""
+
+Numbers: TypeAlias = Callable[[str, Iterable[str]], list[int]]
+"""Numbers of the database for ids of records of a kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +81,16 @@ class Prepared:
     outcomes: dict[int, Truths]
     relevant: Mask
 
+    @property
+    def limit(self) -> tuple[str, object]:
+        """Which cases are looked at (Cases.of), and the numbers in its parameter."""
+        listed = limit_of(self.where)
+        return ("all", None) if listed is None else (LIMITED_TO[listed.of], self.parameters[listed.parameter])
 
-def prepare(state: State, query: CaseQuery, native: Native) -> Prepared:
+
+def prepare(state: State, query: CaseQuery, native: Native, numbers: Numbers) -> Prepared:
     """Take the values out of a question and decide its diagnoses."""
-    lifting = Lifting(state.shape_of)
+    lifting = Lifting(state.shape_of, numbers)
     shape = lifting.lift(query.where)
     outcomes = [_outcomes(state, leaf, native) for leaf in lifting.leaves]
     size = len(state.codes.diagnoses)
@@ -76,12 +99,15 @@ def prepare(state: State, query: CaseQuery, native: Native) -> Prepared:
     constants = {i: Truth(int(values[0])) for i, values in seen.items() if len(values) == 1}
     simple = simplify(shape, constants)
     columns = {leaf.number: outcomes[leaf.number] for leaf in used(simple) if isinstance(leaf, Outcome)}
-    names = {name for leaf in used(simple) if isinstance(leaf, Range) for name in (leaf.low, leaf.high)}
+    names = {name for leaf in used(simple) for name in parameters_of(leaf)}
     parameters = {name: value for name, value in lifting.parameters.items() if name in names}
     return Prepared(simple, parameters, columns, relevant)
 
 
-def _outcomes(state: State, leaf: DiagnosisIn, native: Native) -> Truths:
+def _outcomes(state: State, leaf: Leaf, native: Native) -> Truths:
+    if isinstance(leaf, Known):
+        known = [diagnosis_is_known(diagnosis, leaf.field) for diagnosis in state.codes.diagnoses]
+        return np.where(known, np.int8(Truth.YES), np.int8(Truth.NO))
     if leaf.certain is None or leaf.possible is None:
         return native(leaf)
     found = state.codes.meanings.outcomes(leaf.certain, leaf.possible)
@@ -117,31 +143,23 @@ class Asking:
         rows = self._counts(by, patients=False)
         return _total(rows), tabulate_sets(rows) if by else ()
 
-    def count_only(self, of: str, numbers: list[int]) -> Count:
-        """Total over some records."""
-        if not self._prepared.relevant.any() or not numbers:
-            return ZERO
-        return _total(self._counts((), patients=of == "patient", only=(of, numbers)))
-
     def page(self, page: Page, records: Records) -> tuple[tuple[Case, ...], int | None]:
         """Certain matches of one page, and the position of the last if there are more."""
         if not self._prepared.relevant.any():
             return (), None
-        numbers = None if page.ids is None else records.numbers(page.of, page.ids)
-        if numbers == []:
-            return (), None
-        rows = self._page_rows(page, numbers)
+        rows = self._page_rows(page)
         more = len(rows) > page.limit
         rows = rows[: page.limit]
-        last = rows[-1][0] if more else None
+        last = _token(page, rows) if more else None
         if page.of == "patient":
             rows = self._tumours_of([row[0] for row in rows])
         return tuple(records.case(row) for row in rows), last
 
-    def _page_rows(self, page: Page, numbers: list[int] | None) -> list[Row]:
-        parameters = {"most": page.limit + 1, "after": page.after, "only": numbers, "persons": numbers}
-        cases, known = self._cases(self._leaves(), self._prepared.relevant, _limited_to(page.of, numbers))
-        shape = PageShape(cases, self._prepared.where, page.of, page.after is not None, numbers is not None)
+    def _page_rows(self, page: Page) -> list[Row]:
+        of, numbers = self._prepared.limit
+        parameters = {"most": page.limit + 1, "after": page.after, of: numbers}
+        cases, known = self._cases(self._leaves(), self._prepared.relevant, of)
+        shape = PageShape(cases, self._prepared.where, page.of, page.after is not None, order=page.order)
         return self._fetch(page_statement(shape, self._dialect), {**known, **self._prepared.parameters, **parameters})
 
     def _tumours_of(self, persons: list[int]) -> list[Row]:
@@ -154,21 +172,19 @@ class Asking:
         rows = self._fetch(page_statement(shape, self._dialect), {**known, "persons": persons})
         return sorted(rows, key=lambda row: (row[1], row[0]))
 
-    def _counts(
-        self, by: tuple[str, ...], *, patients: bool, only: tuple[str, list[int]] | None = None
-    ) -> list[tuple[list[Labels], int, int]]:
+    def _counts(self, by: tuple[str, ...], *, patients: bool) -> list[tuple[list[Labels], int, int]]:
         """Rows of (label set of each dimension, certain, possible)."""
         asked = tuple(dimension for dimension in by if dimension not in self._state.constants)
-        of, numbers = only or ("", None)
+        of, numbers = self._prepared.limit
         labels = [self._tumour_labels(dimension) for dimension in asked]
         columns = self._leaves() | {f"by{i}": each.positions for i, each in enumerate(labels) if each is not None}
-        cases, known = self._cases(columns, self._prepared.relevant, _limited_to(of, numbers))
-        parameters = {**known, **self._prepared.parameters, "only": numbers, "persons": numbers}
+        cases, known = self._cases(columns, self._prepared.relevant, of)
+        parameters = {**known, **self._prepared.parameters, of: numbers}
         for i, each in enumerate(labels):
             if each is not None:
                 parameters |= zip((f"e{i}_set", f"e{i}_label", f"e{i}_alone"), each.spread, strict=True)
         rows = self._fetch(
-            count_statement(CountShape(cases, self._prepared.where, asked, patients, of), self._dialect), parameters
+            count_statement(CountShape(cases, self._prepared.where, asked, patients), self._dialect), parameters
         )
         readings = [
             reading_of(self._state, dimension, each, patients=patients)
@@ -241,10 +257,9 @@ def _total(rows: Sequence[tuple[object, int, int]]) -> Count:
     return Count(sum(low for _, low, _ in rows), sum(high for _, _, high in rows))
 
 
-def _limited_to(of: str, numbers: list[int] | None) -> str:
-    if numbers is None:
-        return "all"
-    return "persons" if of == "patient" else "rows"
+def _token(page: Page, rows: Sequence[Row]) -> int:
+    """Number of the last record of a page, or in an ordered one of all records up to it."""
+    return int(rows[-1][0]) if page.order is None else (page.after or 0) + len(rows)
 
 
 def answer(asking: Asking, query: CaseQuery, records: Records, notes: tuple[str, ...]) -> SourceAnswer:
@@ -254,10 +269,6 @@ def answer(asking: Asking, query: CaseQuery, records: Records, notes: tuple[str,
         total, cells = asking.count(query.by, query.unit)
         return SourceAnswer(total=total, cells=cells, notes=notes)
     cases, last = asking.page(page, records)
-    if page.ids is not None:
-        total = asking.count_only(page.of, records.numbers(page.of, page.ids))
-        found = SourceAnswer(total=total, cases=cases, next_after=last, notes=notes)
-        return replace(found, possible_records=(total.high or 0) - total.low)
     total, cells = asking.count(query.by, query.unit)
     of_page = total if UNIT_OF[page.of] is query.unit else asking.count((), UNIT_OF[page.of])[0]
     possible = (of_page.high or 0) - of_page.low

@@ -54,7 +54,7 @@ class Cases:
         Columns that tell the country, of `concept` and `value`; empty if none does.
     of
         `all`, or only cases of the `persons` in the parameter of this name, or of the persons of the `rows` in
-        parameter `only`.
+        parameter `rows`.
     """
 
     layout: Layout
@@ -142,7 +142,7 @@ class CaseRows:
             found.append(listed("o.person_id", "persons", self._ids, dialect))
         if self._cases.of == "rows":
             rows = exp.select(condition("q.person_id")).from_(self._cases.layout.table("condition_occurrence", "q"))
-            rows = rows.where(listed("q.condition_occurrence_id", "only", self._ids, dialect))
+            rows = rows.where(listed("q.condition_occurrence_id", "rows", self._ids, dialect))
             found.append(exp.In(this=condition("o.person_id"), query=exp.Subquery(this=rows)))
         return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.adapters.omop.engine import Row
@@ -25,7 +25,7 @@ class Records:
     cases: Pseudonyms
     patients: Pseudonyms
 
-    def numbers(self, of: str, ids: Sequence[str]) -> list[int]:
+    def numbers(self, of: str, ids: Iterable[str]) -> list[int]:
         """Numbers of the database for ids of records; ids that were not made here have none."""
         names = self.patients if of == "patient" else self.cases
         found = {names.number_of(each) for each in ids}

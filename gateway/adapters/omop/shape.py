@@ -7,14 +7,14 @@ or a constant where all tumours that matter agree. Fields that the database neve
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from gateway.model.query import And, Between, DateBetween, DiagnosisIn, Expr, Not, OneOf, Or
+from gateway.model.query import And, Between, DateBetween, DiagnosisIn, Expr, Known, Not, OneOf, Or, RecordIn
 from gateway.model.values import Truth
 
 Truths: TypeAlias = npt.NDArray[np.int8]
@@ -63,13 +63,28 @@ class Coded:
     yes, no
         Raw values that are one of the codes asked for, and that are another known code.
     otherwise
-        Outcome of any other raw value, or none.
+        Outcome of any other raw value, or none; where it is `no`, so is all that is not in `yes`.
     """
 
     field: str
     yes: tuple[object, ...]
     no: tuple[object, ...]
     otherwise: Truth
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An incidence date (`date`) or an age (`age`) is known at all."""
+
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The row (`case`) or the person (`patient`) is one of an array parameter of that name."""
+
+    of: str
+    parameter: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +108,9 @@ class Negated:
     item: Shape
 
 
-Shape: TypeAlias = Constant | Outcome | Range | Coded | Every | AnyOf | Negated
+Shape: TypeAlias = Constant | Outcome | Range | Coded | Recorded | Listed | Every | AnyOf | Negated
+Leaf: TypeAlias = DiagnosisIn | Known
+"""A leaf that the kind of tumour decides."""
 
 
 @dataclass(slots=True)
@@ -104,14 +121,17 @@ class Lifting:
     ----------
     coded
         Shape of a coded field, by the values this database holds.
+    numbers
+        Numbers of the database for records.
     leaves
         Diagnosis leaves met, in order.
     parameters
         Values met, by name.
     """
 
-    coded: Callable[[OneOf], Shape]
-    leaves: list[DiagnosisIn] = field(default_factory=list)
+    coded: Callable[[OneOf | Known], Shape]
+    numbers: Callable[[str, Iterable[str]], list[int]]
+    leaves: list[Leaf] = field(default_factory=list)
     parameters: dict[str, object] = field(default_factory=dict)
 
     def lift(self, expr: Expr) -> Shape:
@@ -123,7 +143,7 @@ class Lifting:
                 return AnyOf(tuple(self.lift(item) for item in items))
             case Not(item):
                 return Negated(self.lift(item))
-            case DiagnosisIn():
+            case DiagnosisIn() | Known("diagnosis" | "topography" | "morphology" | "behaviour"):
                 self.leaves.append(expr)
                 return Outcome(len(self.leaves) - 1)
             case Between("year", low, high):
@@ -134,8 +154,14 @@ class Lifting:
                 return self._range("age", low, high, scale=10_000, step=1)
             case Between("age_days", low, high):
                 return self._range("age_days", low, high, scale=1, step=0)
-            case OneOf():
+            case Known("date" | "year"):
+                return Recorded("date")
+            case Known("age"):
+                return Recorded("age")
+            case OneOf() | Known():
                 return self.coded(expr)
+            case RecordIn(of, ids):
+                return self._listed(of, self.numbers(of, ids))
         raise TypeError(f"not a planned condition: {type(expr).__name__}")
 
     def _dates(self, low: dt.date | None, high: dt.date | None) -> Range:
@@ -149,6 +175,10 @@ class Lifting:
         bottom = None if low is None or low <= 0 else low * scale
         top = None if high is None else (high + step) * scale
         return Range(name, self._keep(bottom), self._keep(top))
+
+    def _listed(self, of: str, numbers: list[int]) -> Shape:
+        name = self._keep(numbers or None)
+        return Constant(Truth.NO) if name is None else Listed(of, name)
 
     def _keep(self, value: object) -> str | None:
         if value is None:
@@ -197,16 +227,32 @@ def simplify(shape: Shape, constants: Mapping[int, Truth]) -> Shape:
     return shape
 
 
-def used(shape: Shape) -> Iterator[Outcome | Range]:
-    """Leaves and ranges of a shape."""
+def used(shape: Shape) -> Iterator[Outcome | Range | Listed]:
+    """Leaves, ranges and lists of a shape."""
     match shape:
-        case Outcome() | Range():
+        case Outcome() | Range() | Listed():
             yield shape
         case Negated(item):
             yield from used(item)
         case Every(items) | AnyOf(items):
             for item in items:
                 yield from used(item)
+
+
+def parameters_of(leaf: Outcome | Range | Listed) -> tuple[str | None, ...]:
+    """Names of the values of a leaf."""
+    match leaf:
+        case Range(_, low, high):
+            return low, high
+        case Listed(_, parameter):
+            return (parameter,)
+    return ()
+
+
+def limit_of(shape: Shape) -> Listed | None:
+    """A list that every match is in, if there is one."""
+    items = shape.items if isinstance(shape, Every) else (shape,)
+    return next((item for item in items if isinstance(item, Listed)), None)
 
 
 def _folded(kind: type[Every] | type[AnyOf], items: list[Shape], neutral: Truth, absorbing: Truth) -> Shape:

@@ -21,7 +21,7 @@ from gateway.adapters.omop.shape import Coded, Constant, Shape
 from gateway.adapters.omop.sql import statement, text
 from gateway.adapters.omop.statements import newest_statement
 from gateway.adapters.omop.vocabulary import Vocabulary, names
-from gateway.model.query import OneOf
+from gateway.model.query import Known, OneOf
 from gateway.model.values import Absent, Truth
 from gateway.sources.evaluate import one_of
 from terminology import Terminology
@@ -94,14 +94,21 @@ class State:
         """Fields of the question that this database cannot fill."""
         return frozenset(self.constants)
 
-    def shape_of(self, leaf: OneOf) -> Shape:
+    def shape_of(self, leaf: OneOf | Known) -> Shape:
         """Shape of a coded field by the raw values of this database."""
+        if isinstance(leaf, Known):
+            return self._known(leaf.field)
         if leaf.field in self.constants:
             return Constant(one_of(leaf.field, self.constants[leaf.field], leaf.values))
         truths = {raw: one_of(leaf.field, code, leaf.values) for raw, code in self.known[leaf.field].items()}
         yes = tuple(raw for raw, truth in truths.items() if truth is Truth.YES)
         no = tuple(raw for raw, truth in truths.items() if truth is Truth.NO)
         return Coded(leaf.field, yes, no, one_of(leaf.field, Absent.UNKNOWN, leaf.values))
+
+    def _known(self, name: str) -> Shape:
+        if name in self.constants:
+            return Constant(Truth.NO if isinstance(self.constants[name], Absent) else Truth.YES)
+        return Coded(name, tuple(self.known[name]), (), Truth.NO)
 
     def code_of(self, name: str, raw: Raw) -> str | Absent:
         """Canonical code of a raw value."""

@@ -17,8 +17,20 @@ from gateway.adapters.omop import expressions
 from gateway.adapters.omop.cases import CaseRows, Cases
 from gateway.adapters.omop.expressions import FACTS, PERSON, VITAL_UNSEEN, Fact
 from gateway.adapters.omop.layout import Layout
-from gateway.adapters.omop.shape import AnyOf, Coded, Constant, Every, Negated, Outcome, Range, Shape
+from gateway.adapters.omop.shape import (
+    AnyOf,
+    Coded,
+    Constant,
+    Every,
+    Listed,
+    Negated,
+    Outcome,
+    Range,
+    Recorded,
+    Shape,
+)
 from gateway.adapters.omop.sql import SMALL, Statement, all_of, any_of, condition, listed, named, relation, render
+from gateway.model.query import Order
 from gateway.model.values import Truth
 
 TEXTS_KEPT = 1024
@@ -51,28 +63,27 @@ Pair: TypeAlias = tuple[exp.Expression, exp.Expression]
 
 @dataclass(frozen=True, slots=True)
 class CountShape:
-    """Counts by raw values (`patients` False), or of distinct patients by label (`patients` True).
-
-    `only` is `case` or `patient` if the records of parameter `only` alone are counted.
-    """
+    """Counts by raw values (`patients` False), or of distinct patients by label (`patients` True)."""
 
     cases: Cases
     where: Shape
     by: tuple[str, ...] = ()
     patients: bool = False
-    only: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PageShape:
-    """Certain matches in a stable order: cases by row id, or persons (`of` = patient) who have one."""
+    """Certain matches in a stable order: cases by row id, or persons (`of` = patient) who have one.
+
+    With an `order` it is cases by that first; `after` is then the number of cases before the page.
+    """
 
     cases: Cases
     where: Shape
     of: str = "case"
     after: bool = False
-    only: bool = False
     limited: bool = True
+    order: Order | None = None
 
 
 @lru_cache(maxsize=TEXTS_KEPT)
@@ -92,14 +103,17 @@ def page_statement(shape: PageShape, dialect: str) -> Statement:
     builder = _Builder(shape.cases, dialect)
     certain, _ = builder.truth(shape.where)
     order = builder.fact(ORDER[shape.of])
-    conditions = [certain, *builder.only(shape.of if shape.only else "")]
-    if shape.after:
+    conditions = [certain]
+    if shape.after and shape.order is None:
         conditions.append(condition(f"{order} > $after"))
     if shape.of == "patient":
         query = exp.select(condition(order)).distinct(copy=False)
     else:
         query = exp.select(*(condition(builder.fact(name)) for name in (*RECORD, *builder.coded("country"))))
-    query = builder.finish(query.order_by(condition(order), copy=False), conditions)
+    first = [] if shape.order is None else builder.ordered(shape.order)
+    query = builder.finish(query.order_by(*first, condition(order), copy=False), conditions)
+    if shape.after and shape.order is not None:
+        query = query.offset(condition("$after"), copy=False)
     return render(query.limit(condition("$most"), copy=False) if shape.limited else query, dialect)
 
 
@@ -115,7 +129,7 @@ def _tumours(builder: _Builder, shape: CountShape) -> exp.Select:
     columns = [column for i, name in enumerate(shape.by) for column in builder.raw(i, name)]
     sure = _all_rows() if certain == possible else _sum_of(_one_if(certain))
     counts = [exp.alias_(sure, "certain"), exp.alias_(_all_rows(), "possible")]
-    query = builder.finish(exp.select(*_numbered(columns), *counts), [possible, *builder.only(shape.only)])
+    query = builder.finish(exp.select(*_numbered(columns), *counts), [possible])
     return _grouped(query, len(columns))
 
 
@@ -127,7 +141,7 @@ def _patients(builder: _Builder, shape: CountShape) -> exp.Select:
     alone = exp.Literal.number(1) if same else _one_if(all_of([certain, *builder.alone]))
     person = condition(builder.fact("person_id"))
     inner = exp.select(*_numbered(columns), person, exp.alias_(exp.Max(this=alone), "certain"))
-    inner = _grouped(builder.finish(inner, [possible, *builder.only(shape.only)]), len(columns) + 1)
+    inner = _grouped(builder.finish(inner, [possible]), len(columns) + 1)
     names = [exp.column(f"d{i}", "g") for i in range(len(columns))]
     sure = _all_rows() if same else _sum_of(exp.column("certain", "g"))
     outer = exp.select(*names, exp.alias_(sure, "certain"), exp.alias_(_all_rows(), "possible"))
@@ -168,6 +182,10 @@ class _Builder:
                 return self._within(shape)
             case Coded():
                 return self._coded(shape)
+            case Recorded(field):
+                return self._recorded(field), self._recorded(field)
+            case Listed(of, parameter):
+                return self._listed(of, parameter), self._listed(of, parameter)
 
     def fact(self, name: str) -> str:
         """Name of a fact of FACTS, or of the tumour."""
@@ -220,9 +238,12 @@ class _Builder:
         """Facts that hold the raw value of a coded field."""
         return CODED_FACTS.get(name) or tuple(f"country_{each}" for each in self._cases.country)
 
-    def only(self, of: str) -> list[exp.Expression]:
-        """Limit to the records of parameter `only`, if any are named."""
-        return [listed(self.fact(ORDER[of]), "only", self._cases.layout.id_type, self._dialect)] if of else []
+    def ordered(self, order: Order) -> list[exp.Expression]:
+        """What orders cases by the first day of the incidence date or the fewest days of age; unknown comes last."""
+        least = self.fact("incidence") if order.field == "date" else self._days_lived(last=True)
+        key = least if order.field == "date" else f"CASE WHEN {least} < 0 THEN 0 ELSE {least} END"
+        unknown = condition(f"CASE WHEN {least} IS NULL THEN 1 ELSE 0 END")
+        return [unknown, exp.Ordered(this=condition(key), desc=order.descending, nulls_first=False)]
 
     def finish(self, query: exp.Select, conditions: Sequence[exp.Expression]) -> exp.Select:
         """A query over the facts that its expressions need."""
@@ -295,8 +316,17 @@ class _Builder:
         name = "days" if complete else "days_least" if last else "days_most"
         return self._add(name, expressions.days_lived(last, complete, self._dialect), PERSON)
 
+    def _recorded(self, field: str) -> exp.Expression:
+        value = self.fact("incidence") if field == "date" else f"({self.fact('day_number')} - {self._birth(last=True)})"
+        return condition(f"NOT {value} IS NULL")
+
+    def _listed(self, of: str, parameter: str) -> exp.Expression:
+        return listed(self.fact(ORDER[of]), parameter, self._cases.layout.id_type, self._dialect)
+
     def _coded(self, shape: Coded) -> Pair:
         columns = [self.fact(name) for name in self.coded(shape.field)]
+        if shape.otherwise is Truth.NO:
+            return _among(columns, shape.yes), _among(columns, shape.yes)
         possible = exp.not_(_among(columns, shape.no), copy=False)
         if shape.otherwise is Truth.YES:
             return possible, possible.copy()

@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 
 from gateway.model.query import (
+    NOTHING,
     And,
     Between,
     CaseQuery,
     DateBetween,
     DiagnosisIn,
     Expr,
+    Known,
     Leaf,
     Not,
     OneOf,
     Or,
+    RecordIn,
     Unit,
     leaves,
 )
@@ -33,7 +37,16 @@ from gateway.sources.base import Deadline
 from gateway.sources.snapshot.cube import Cache, Cube, Frame, Ints, View, Views
 from gateway.sources.snapshot.dictionaries import Codes, Diagnoses, Outcomes
 from gateway.sources.snapshot.engine import Engine
-from gateway.sources.snapshot.layout import LOW, QUERIED, ROW_INTERVALS, columns_of, select_list
+from gateway.sources.snapshot.layout import (
+    DIAGNOSIS_FIELDS,
+    INTERVAL_FIELDS,
+    LOW,
+    QUERIED,
+    ROW_INTERVALS,
+    columns_of,
+    select_list,
+)
+from gateway.sources.snapshot.named import Named
 from gateway.sources.snapshot.rowsql import Predicates, predicates
 from gateway.sources.snapshot.truth import Columns, evaluate, interval_truth, upper_bound
 from gateway.sources.tabulate import INTERVAL_LABELS, Axis, Cells, Table
@@ -61,6 +74,8 @@ class Question:
         Classes of diagnoses that can match at all.
     columns
         Columns it uses, without `dx`.
+    named
+        Rows of the records that it names, once they were looked up.
     """
 
     where: Expr
@@ -70,6 +85,19 @@ class Question:
     truths: Mapping[int, Outcomes]
     alive: npt.NDArray[np.bool_]
     columns: tuple[str, ...]
+    named: Named | None = None
+
+    @property
+    def records(self) -> tuple[RecordIn, ...]:
+        """Leaves that name records."""
+        return tuple(leaf for leaf in leaves(self.where) if isinstance(leaf, RecordIn))
+
+    @property
+    def of_others(self) -> Question | None:
+        """The question as it is for every row but those it names; None if none of those can match."""
+        where = _without_records(self.where)
+        alive = upper_bound(where, lambda leaf, _: self.truths.get(id(leaf)), self.view.size) != Truth.NO
+        return replace(self, where=where, alive=alive, named=None) if alive.any() else None
 
     @property
     def needs_rows(self) -> bool:
@@ -106,7 +134,7 @@ class Counter:
     def question(self, query: CaseQuery) -> Question:
         """Read a question against the dictionaries; no row is touched."""
         where = whole_years(query.where)
-        asked = [leaf for leaf in leaves(where) if isinstance(leaf, DiagnosisIn)]
+        asked = [leaf for leaf in leaves(where) if _is_of_diagnosis(leaf)]
         dimensions = [dimension for dimension in query.by if dimension in FROM_DIAGNOSIS]
         view = self._views.view(asked, dimensions, query.iccc)
         truths = {id(leaf): truth for leaf, truth in zip(asked, view.outcomes, strict=True)}
@@ -115,6 +143,8 @@ class Counter:
 
     def ready(self, question: Question) -> tuple[Count, Cells] | None:
         """Total and cells if everything needed is in memory and small, else None."""
+        if question.records:
+            return None
         frame = self._cube.ready(question.view, question.alive, question.columns)
         frame = None if frame is None else _pruned(question, frame)
         if frame is None or len(frame.tumours) > INLINE_ROWS:
@@ -128,19 +158,42 @@ class Counter:
 
     async def count(self, question: Question, deadline: Deadline) -> tuple[Count, Cells]:
         """Total and cells of a question; raises TimeoutError at the deadline."""
+        if question.named is not None and question.of_others is None:
+            return self._fold(question, self._of_named(question, question.named))
         found = self.ready(question)
         if found is not None:
             return found
         return await self._engine.query(lambda cursor: self._count(cursor, question), deadline)
 
     def _count(self, cursor: duckdb.DuckDBPyConnection, question: Question) -> tuple[Count, Cells]:
-        read = self._cube.rows if question.needs_rows else self._cube.frame
-        frame = read(cursor, question.view, question.alive, question.columns)
-        counted = self._by_sql(cursor, question) if frame is None else self._weigh(question, _pruned(question, frame))
-        parts = [counted]
+        others = question if question.named is None else question.of_others
+        parts = [] if others is None else [self._tumours(cursor, others)]
+        if question.named is not None and others is not None:
+            parts.append(_negative(self._part(others, question.named)))
+            parts.append(self._part(question, question.named))
         if question.unit is Unit.PATIENTS:
             parts.append(self._again(question, self.multiples.of(cursor, question)))
         return self._fold(question, parts)
+
+    def _tumours(self, cursor: duckdb.DuckDBPyConnection, question: Question) -> Part:
+        read = self._cube.rows if question.needs_rows else self._cube.frame
+        frame = read(cursor, question.view, question.alive, question.columns)
+        return self._by_sql(cursor, question) if frame is None else self._weigh(question, _pruned(question, frame))
+
+    def _part(self, question: Question, named: Named) -> Part:
+        """The rows that a question names, each a tumour."""
+        columns = self.columns(question, named.rows)
+        truth = self.truth(question, columns)
+        return Part(columns, (truth == Truth.YES).astype(np.int64), (truth != Truth.NO).astype(np.int64))
+
+    def _of_named(self, question: Question, named: Named) -> list[Part]:
+        """All that a question matches which nothing else can match."""
+        part = self._part(question, named)
+        return [part] if question.unit is Unit.TUMOURS else [part, replace(_negative(part), patients=named.patients)]
+
+    def columns(self, question: Question, rows: Columns) -> Columns:
+        """Columns of rows with the class of their diagnosis."""
+        return {"class": question.view.classes[rows["dx"]], **rows}
 
     def truth(self, question: Question, columns: Columns) -> Outcomes:
         """Truth of the condition for rows with these columns (`class` for the diagnosis)."""
@@ -149,10 +202,18 @@ class Counter:
             match each:
                 case DiagnosisIn():
                     return question.truths[id(each)][columns["class"]]
+                case Known(field) if field in DIAGNOSIS_FIELDS:
+                    return question.truths[id(each)][columns["class"]]
                 case OneOf(field, values):
                     return self._codes[field].outcomes(values)[columns[field]]
+                case Known(field) if field in INTERVAL_FIELDS:
+                    return _decided(columns[f"{field}_lo"] > LOW)
+                case Known(field):
+                    return self._codes[field].known()[columns[field]]
                 case Between() | DateBetween():
                     return interval_truth(columns, each)
+                case RecordIn():
+                    return _decided(np.isin(columns["case_no"], _rows_of(question, each)))
             raise TypeError(f"not a field of a row: {each.field}")
 
         return evaluate(question.where, leaf, len(columns["class"]))
@@ -161,13 +222,15 @@ class Counter:
         """The condition as SQL over `cases`."""
 
         def outcomes(leaf: Leaf) -> tuple[str, Outcomes]:
-            if isinstance(leaf, DiagnosisIn):
+            if _is_of_diagnosis(leaf):
                 return "dx", question.truths[id(leaf)][question.view.classes]
             if isinstance(leaf, OneOf):
                 return leaf.field, self._codes[leaf.field].outcomes(leaf.values)
+            if isinstance(leaf, Known):
+                return leaf.field, self._codes[leaf.field].known()
             raise TypeError(f"not over a dictionary: {leaf.field}")
 
-        return predicates(question.where, outcomes)
+        return predicates(question.where, outcomes, lambda leaf: _rows_of(question, leaf))
 
     def _weigh(self, question: Question, frame: Frame) -> Part:
         truth = self.truth(question, frame.columns)
@@ -227,6 +290,37 @@ class Counter:
         return Axis(columns[dimension], self._codes[dimension].sets)
 
 
+def _is_of_diagnosis(leaf: Leaf) -> TypeGuard[DiagnosisIn | Known]:
+    return isinstance(leaf, DiagnosisIn) or (isinstance(leaf, Known) and leaf.field in DIAGNOSIS_FIELDS)
+
+
+def _decided(yes: npt.NDArray[np.bool_]) -> Outcomes:
+    """Truth of a leaf that is never open."""
+    return np.where(yes, np.int8(Truth.YES), np.int8(Truth.NO))
+
+
+def _rows_of(question: Question, leaf: RecordIn) -> Ints:
+    if question.named is None:
+        raise TypeError("records were not looked up")
+    return question.named.numbers[leaf]
+
+
+def _negative(part: Part) -> Part:
+    return replace(part, certain=-part.certain, possible=-part.possible)
+
+
+def _without_records(expr: Expr) -> Expr:
+    """The condition for a case that is none of the records it names."""
+    match expr:
+        case And(items) | Or(items):
+            return type(expr)(tuple(_without_records(item) for item in items))
+        case Not(item):
+            return Not(_without_records(item))
+        case RecordIn():
+            return NOTHING
+    return expr
+
+
 def _pruned(question: Question, frame: Frame) -> Frame:
     """Frame without the zones in which no row can match."""
     zones = frame.zones
@@ -256,7 +350,8 @@ def _interval_axis(dimension: str, low: Ints, high: Ints) -> Axis:
 
 
 def _columns(where: Expr, by: Sequence[str]) -> tuple[str, ...]:
-    used = {c for leaf in leaves(where) if not isinstance(leaf, DiagnosisIn) for c in columns_of(leaf.field)}
+    asked = [leaf.field for leaf in leaves(where) if not _is_of_diagnosis(leaf) and not isinstance(leaf, RecordIn)]
+    used = {column for field in asked for column in columns_of(field)}
     used |= {column for dimension in by for column in _columns_of_dimension(dimension)}
     return tuple(name for name in QUERIED if name in used and name != "dx")
 
@@ -287,7 +382,7 @@ class Multiples:
 
     def __init__(self) -> None:
         self._all: Multiple | None = None
-        self._numbers: Ints | None = None
+        self._by_row: tuple[Ints, Ints] | None = None
         self._kept: Cache[Multiple] = Cache(FRAME_BYTES, lambda rows: rows.bytes)
 
     def ready(self, question: Question) -> Multiple | None:
@@ -308,9 +403,23 @@ class Multiples:
 
     def numbers(self, cursor: duckdb.DuckDBPyConnection) -> Ints:
         """Row numbers of all rows, in order."""
-        if self._numbers is None:
-            self._numbers = np.sort(self.all(cursor).columns["case_no"])
-        return self._numbers
+        return self._ordered(cursor)[0]
+
+    def patients_of(self, cursor: duckdb.DuckDBPyConnection, rows: Ints) -> Ints:
+        """Number of the patient of each of some rows of `cases`, with several tumours or one."""
+        numbers, patients = self._ordered(cursor)
+        if not len(numbers):
+            return rows
+        at = np.minimum(np.searchsorted(numbers, rows), len(numbers) - 1)
+        return np.where(numbers[at] == rows, patients[at], rows)
+
+    def _ordered(self, cursor: duckdb.DuckDBPyConnection) -> tuple[Ints, Ints]:
+        """Row numbers of all rows in order, and their patients."""
+        if self._by_row is None:
+            rows = self.all(cursor)
+            order = np.argsort(rows.columns["case_no"])
+            self._by_row = rows.columns["case_no"][order], rows.patients[order]
+        return self._by_row
 
     def _select(self, cursor: duckdb.DuckDBPyConnection, question: Question) -> Multiple:
         rows = self.all(cursor)
@@ -335,7 +444,7 @@ def _shape(expr: Expr, numbers: Mapping[int, int]) -> Hashable:
 
 
 def whole_years(expr: Expr) -> Expr:
-    """Read date ranges of whole years as years, which the cube holds; the outcome is the same for every case."""
+    """Read whole years of dates, and known dates, as years, which the cube holds: the outcome is the same."""
     match expr:
         case And(items):
             return And(tuple(whole_years(item) for item in items))
@@ -345,6 +454,8 @@ def whole_years(expr: Expr) -> Expr:
             return Not(whole_years(item))
         case DateBetween(low, high) if _is_edge(low, 1, 1) and _is_edge(high, 12, 31):
             return Between("year", None if low is None else low.year, None if high is None else high.year)
+        case Known("date"):
+            return Known("year")
     return expr
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from cachetools import LRUCache
 
-from gateway.model.query import DiagnosisIn
+from gateway.model.query import DiagnosisIn, Known
 from gateway.sources.snapshot.dictionaries import Diagnoses, Outcomes
 from gateway.sources.snapshot.layout import select_list
 from gateway.sources.snapshot.rowsql import covering
@@ -129,9 +129,10 @@ class Views:
         self._diagnoses = diagnoses
         self._numbers = count(1)
         self._outcomes: Cache[tuple[BoxSet, BoxSet, int, Outcomes]] = Cache(KEPT)
+        self._known: Cache[tuple[int, Outcomes]] = Cache(KEPT)
         self._views: Cache[View] = Cache(KEPT)
 
-    def view(self, leaves: Sequence[DiagnosisIn], dimensions: Sequence[str], edition: str) -> View:
+    def view(self, leaves: Sequence[DiagnosisIn | Known], dimensions: Sequence[str], edition: str) -> View:
         """View of a question with these diagnosis leaves and diagnosis dimensions."""
         if not leaves and not dimensions:
             nothing = np.zeros(len(self._diagnoses), np.int8)
@@ -141,7 +142,14 @@ class Views:
         kept = self._views.get(key)
         return kept or self._views.put(key, self._make([vector for _, vector in found], dimensions, edition))
 
-    def _outcome(self, leaf: DiagnosisIn) -> tuple[int, Outcomes]:
+    def _outcome(self, leaf: DiagnosisIn | Known) -> tuple[int, Outcomes]:
+        """Number and truth by diagnosis of a leaf."""
+        if isinstance(leaf, DiagnosisIn):
+            return self._outcome_of_terms(leaf)
+        kept = self._known.get(leaf.field)
+        return kept or self._known.put(leaf.field, (next(self._numbers), self._diagnoses.known(leaf.field)))
+
+    def _outcome_of_terms(self, leaf: DiagnosisIn) -> tuple[int, Outcomes]:
         """Truth of a leaf by diagnosis. Box sets are slow to hash, so terms are the key and sets are compared."""
         if leaf.certain is None or leaf.possible is None:
             raise TypeError("a diagnosis leaf without box sets was not planned")

@@ -7,7 +7,7 @@ these are, over arrays instead of box sets).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 import duckdb
@@ -20,7 +20,7 @@ from gateway.model.case import Coded, Diagnosis
 from gateway.model.fields import FIELDS, UNCLASSIFIED, UNKNOWN_LABEL
 from gateway.model.query import DiagnosisIn
 from gateway.model.values import Absent, Truth
-from gateway.sources.meaning import recorded_code_truth
+from gateway.sources.meaning import diagnosis_is_known, recorded_code_truth
 from gateway.sources.snapshot.layout import CODED
 from gateway.sources.tabulate import Axis, axis_of
 from terminology import BEHAVIOURS, MORPHOLOGIES, TOPOGRAPHIES, BoxSet, Terminology, Unmatched
@@ -54,6 +54,14 @@ class Codes:
         members = FIELDS[self.field].composites
         wanted = asked.union(*(members.get(code, frozenset()) for code in asked))
         return np.array([_code_truth(value, wanted, members) for value in self.values], np.int8)
+
+    def known(self) -> Outcomes:
+        """Truth of `something is recorded` for each code."""
+        return _yes_or_no(not isinstance(value, Absent) for value in self.values)
+
+
+def _yes_or_no(found: Iterable[bool]) -> Outcomes:
+    return np.array([Truth.YES if each else Truth.NO for each in found], np.int8)
 
 
 def _code_truth(value: Coded, wanted: frozenset[str], members: Mapping[str, frozenset[str]]) -> Truth:
@@ -102,6 +110,10 @@ class Diagnoses:
             if by_code is not None:
                 found[position] = by_code
         return found
+
+    def known(self, field: str) -> Outcomes:
+        """Truth of `something is recorded` in an axis, or as a code of any kind (`diagnosis`), for each diagnosis."""
+        return _yes_or_no(diagnosis_is_known(row, field) for row in self.rows)
 
     def outcomes(self, certain: BoxSet, possible: BoxSet) -> Outcomes:
         """Truth of `the tumour is in the set` for each diagnosis.

@@ -38,6 +38,8 @@ RECORD = (
 """Columns of `cases`, from which a record is made."""
 
 INTERVAL_FIELDS = frozenset({*INTERVALS, *ROW_INTERVALS})
+DIAGNOSIS_FIELDS = frozenset({"diagnosis", "topography", "morphology", "behaviour"})
+"""Question fields that the diagnosis dictionary answers."""
 
 
 def columns_of(field_name: str) -> tuple[str, ...]:

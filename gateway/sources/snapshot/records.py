@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import md5
 from typing import Any
@@ -26,6 +26,8 @@ from gateway.sources.snapshot.counting import Counter, Question
 from gateway.sources.snapshot.cube import Cache, Ints
 from gateway.sources.snapshot.dictionaries import Codes, Diagnoses
 from gateway.sources.snapshot.layout import CODED, LOW, NO_SEQUENCE, RECORD, select_list
+from gateway.sources.snapshot.named import Named, named
+from gateway.sources.snapshot.ordered import OrderedMatches, places
 
 BLOCK = 1024
 """Rows that are read and kept together."""
@@ -80,12 +82,20 @@ class Reader:
         self._counter = counter
         self._blocks: Cache[Block] = Cache(BLOCKS_KEPT)
         self._runs: Cache[Run] = Cache(RUNS_KEPT)
+        self._ordered = OrderedMatches(counter)
         self._patients_of: Cache[Ints] = Cache(PATIENT_BYTES, lambda numbers: numbers.nbytes)
 
     def page(self, cursor: duckdb.DuckDBPyConnection, question: Question, page: Page) -> Records:
         """One page of certain matches, or the records with some ids."""
         if page.ids is not None:
             return self._by_ids(cursor, question, page)
+        if question.named is not None and question.of_others is None:
+            return self._of_named(cursor, question, question.named, page)
+        if page.order is not None:
+            before = page.after or 0
+            numbers = self._ordered.ranks(cursor, question, page.order, before, page.limit + 1)
+            following = before + page.limit if len(numbers) > page.limit else None
+            return Records(self.cases(cursor, numbers[: page.limit]), following)
         after = -1 if page.after is None else page.after
         if page.of == "patient":
             numbers = self._patients_after(cursor, question, after, page.limit + 1)
@@ -93,6 +103,38 @@ class Reader:
             return Records(self._patients(cursor, shown), _next(numbers, page.limit))
         numbers = self._after(cursor, question, after, page.limit + 1)
         return Records(self.cases(cursor, numbers[: page.limit]), _next(numbers, page.limit))
+
+    def look_up(self, cursor: duckdb.DuckDBPyConnection, question: Question) -> Question:
+        """The question with the rows of the records that it names."""
+        asked = question.records
+        numbers: list[Ints] = []
+        for of in {leaf.of for leaf in asked}:
+            table, column, _ = LOOKUPS[of]
+            ids = frozenset().union(*(leaf.ids for leaf in asked if leaf.of == of))
+            found = self._find(cursor, table, column, ids)
+            numbers.append(self._tumours(cursor, found)[1] if of == "patient" else found)
+        candidates = self._rows(cursor, np.unique(np.concatenate(numbers)).astype(np.int64))
+        return replace(question, named=named(asked, candidates))
+
+    def _of_named(self, cursor: duckdb.DuckDBPyConnection, question: Question, found: Named, page: Page) -> Records:
+        """One page where nothing but the records that are named can match."""
+        truth = self._counter.truth(question, self._counter.columns(question, found.rows))
+        matching = np.flatnonzero(truth == Truth.YES)
+        if page.of == "patient":
+            patients = np.unique(self._counter.multiples.patients_of(cursor, found.rows["case_no"][matching]))
+            numbers = patients[np.searchsorted(patients, -1 if page.after is None else page.after, "right") :]
+            return Records(self._patients(cursor, numbers[: page.limit]), _next(numbers, page.limit))
+        rows = {name: column[matching] for name, column in found.rows.items()}
+        if page.order is not None:
+            order = np.argsort(places(rows[f"{page.order.field}_lo"], page.order), kind="stable")
+            rows = {name: column[order] for name, column in rows.items()}
+            tokens = np.arange(1, len(matching) + 1)
+        else:
+            tokens = rows["case_no"]
+        later = np.flatnonzero(tokens > (-1 if page.after is None else page.after))
+        shown = later[: page.limit]
+        following = int(tokens[shown[-1]]) if len(later) > len(shown) else None
+        return Records(tuple(self._build({name: column[shown] for name, column in rows.items()})), following)
 
     def cases(self, cursor: duckdb.DuckDBPyConnection, numbers: Ints) -> tuple[Case, ...]:
         """Cases with these row numbers, in the order given."""
@@ -201,7 +243,7 @@ class Reader:
         if alone:
             places.append(np.concatenate(alone))
             pieces.append(_scattered(cursor, numbers[places[-1]]))
-        if len(pieces) == 1:
+        if len(blocks) == 1:
             return pieces[0]
         order = np.argsort(np.concatenate(places))
         return {name: np.concatenate([piece[name] for piece in pieces])[order] for name in RECORD}

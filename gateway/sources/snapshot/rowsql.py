@@ -11,9 +11,10 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from gateway.model.query import And, Between, DateBetween, Expr, Leaf, Not, Or
+from gateway.model.query import And, Between, DateBetween, Expr, Known, Leaf, Not, Or, RecordIn
 from gateway.model.values import Truth
 from gateway.sources.snapshot.dictionaries import Outcomes
+from gateway.sources.snapshot.layout import INTERVAL_FIELDS, LOW
 from gateway.sources.snapshot.truth import bounds
 
 Predicates = tuple[str, str]
@@ -25,27 +26,43 @@ COVERING_RUNS = 6
 """Runs of a predicate that may hold for more than was asked."""
 
 
-def predicates(expr: Expr, outcomes: Callable[[Leaf], tuple[str, Outcomes]]) -> Predicates:
+def predicates(
+    expr: Expr,
+    outcomes: Callable[[Leaf], tuple[str, Outcomes]],
+    rows: Callable[[RecordIn], npt.NDArray[np.integer]],
+) -> Predicates:
     """Predicates of a condition.
 
     Parameters
     ----------
     outcomes
         For a leaf over a dictionary, its column and the truth of each dictionary row.
+    rows
+        Row numbers of the records of a leaf.
     """
     match expr:
         case And(items):
-            return _joined(" AND ", "true", [predicates(item, outcomes) for item in items])
+            return _joined(" AND ", "true", [predicates(item, outcomes, rows) for item in items])
         case Or(items):
-            return _joined(" OR ", "false", [predicates(item, outcomes) for item in items])
+            return _joined(" OR ", "false", [predicates(item, outcomes, rows) for item in items])
         case Not(item):
-            certain, possible = predicates(item, outcomes)
+            certain, possible = predicates(item, outcomes, rows)
             return f"NOT {possible}", f"NOT {certain}"
         case Between() | DateBetween():
             return _interval(expr)
+        case Known(field) if field in INTERVAL_FIELDS:
+            return _decided(f"({field}_lo > {LOW})")
+        case RecordIn():
+            numbers = ", ".join(map(str, rows(expr).tolist()))
+            return _decided(f"(case_no IN ({numbers}))" if numbers else "false")
         case _:
             column, truths = outcomes(expr)
             return among(column, truths == Truth.YES), among(column, truths != Truth.NO)
+
+
+def _decided(predicate: str) -> Predicates:
+    """A condition that is never open."""
+    return predicate, predicate
 
 
 def _joined(word: str, empty: str, parts: list[Predicates]) -> Predicates:

@@ -147,6 +147,9 @@ class Snapshot:
         kept = self._answers.get(key)
         if kept is not None:
             return kept
+        if question.records:
+            asked = question
+            question = await self._engine.query(lambda cursor: self._reader.look_up(cursor, asked), deadline)
         total, cells = await self._counter.count(question, deadline)
         answer = SourceAnswer(total=total, cells=cells, snapshot=self.facts.snapshot)
         if query.page is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import sqlglot
@@ -13,13 +14,14 @@ from hypothesis import strategies as st
 from gateway.adapters.omop.cases import BranchShape, Cases
 from gateway.adapters.omop.layout import OPTIONAL, REQUIRED, Layout
 from gateway.adapters.omop.pseudonym import LARGEST, Pseudonyms
-from gateway.adapters.omop.shape import AnyOf, Coded, Every, Negated, Outcome, Range, Shape
+from gateway.adapters.omop.shape import AnyOf, Coded, Every, Listed, Negated, Outcome, Range, Recorded, Shape
 from gateway.adapters.omop.statements import (
     CountShape,
     PageShape,
     count_statement,
     page_statement,
 )
+from gateway.model.query import Order
 from gateway.model.values import Truth
 
 NAMES = Pseudonyms.of(b"a secret of thirty-two characters", "omop", "case")
@@ -53,6 +55,8 @@ WHERE: Shape = Every(
         Range("date", "v3", "v4"),
         Coded("country", (("x", None),), ((None, "it's"),), Truth.POSSIBLE),
         Coded("vital_status", (2,), (1,), Truth.YES),
+        Coded("sex", (8507, 8532), (), Truth.NO),
+        AnyOf((Recorded("date"), Negated(Recorded("age")), Listed("case", "v5"), Listed("patient", "v6"))),
     )
 )
 BRANCHES = tuple(BranchShape(column, True, True) for column in ("concept", "source", "pair", "text", "rest"))
@@ -65,11 +69,13 @@ BY = ("iccc_group", "age_band", "age", "year", "sex", "country", "vital_status")
 def test_every_shape_compiles_in_every_dialect(dialect: str, patients: bool) -> None:
     statements = [
         count_statement(CountShape(CASES, WHERE, BY, patients), dialect),
-        page_statement(PageShape(CASES, WHERE, "case", after=True, only=True), dialect),
+        page_statement(PageShape(replace(CASES, of="rows"), WHERE, "case", after=True), dialect),
+        page_statement(PageShape(CASES, WHERE, "case", after=True, order=Order("date")), dialect),
+        page_statement(PageShape(CASES, WHERE, "case", order=Order("age_days", descending=True)), dialect),
         page_statement(PageShape(CASES, WHERE, "patient"), dialect),
     ]
     for statement in statements:
-        assert statement.parameters >= {"v0", "v1", "v2", "v3", "v4", "b0_id", "b4_texts"}
+        assert statement.parameters >= {"v0", "v1", "v2", "v3", "v4", "v5", "v6", "b0_id", "b4_texts"}
         if dialect in ("duckdb", "spark", "databricks"):
             assert sqlglot.parse_one(statement.text, read=dialect)
     if dialect == "spark":

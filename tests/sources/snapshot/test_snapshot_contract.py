@@ -10,7 +10,7 @@ import pytest
 from gateway.model.case import Case
 from gateway.sources import tabulate
 from gateway.sources.base import Context, Source
-from gateway.sources.snapshot import counting, cube, records
+from gateway.sources.snapshot import counting, cube, ordered, records
 from gateway.sources.testing import SourceContract
 
 from .cases import open_cases
@@ -35,6 +35,8 @@ class TestSnapshotLargerThanItsCaches(TestSnapshot):
             (records, "BLOCK", 4),
             (records, "DENSE", 2),
             (records, "RUN", 2),
+            (ordered, "RUN", 2),
+            (ordered, "WHOLE", 1),
         ):
             monkeypatch.setattr(module, name, size)
 
