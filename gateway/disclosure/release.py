@@ -92,7 +92,11 @@ def release(
     """
     rules = {outcome.id: rule_of(policies.get(outcome.id), requester) for outcome in answer.outcomes}
     counted = {outcome.id: outcome for outcome in answer.outcomes if outcome.status in ANSWERED and outcome.answer}
-    minimum = {name: rule.minimum_cell for name in counted if (rule := rules[name])}
+    minimum = {
+        name: rule.minimum_cell
+        for name, outcome in counted.items()
+        if (rule := rules[name]) and not _shows_zero(outcome, rule)
+    }
     k_total = max(minimum.values(), default=0)
     level = granted(policies, requester, shown.asked)
     bounded_by_policy = any(rule.granularity < Granularity.COUNT for name in counted if (rule := rules[name]))
@@ -118,6 +122,11 @@ def release(
         asked_at=shown.asked_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
         notes=answer.notes,
     )
+
+
+def _shows_zero(outcome: SourceOutcome, rule: Rule) -> bool:
+    """Whether a source says by itself that it has none, so that a sum of the others can tell nothing of it."""
+    return rule.granularity >= Granularity.COUNT and outcome.answer is not None and outcome.answer.total.high == 0
 
 
 def release_case(case: Case, policy: Policy, terminology: Terminology) -> ReleasedCase:

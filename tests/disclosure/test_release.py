@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,15 @@ def test_small_registries_add_up_to_a_number_that_may_be_shown() -> None:
     answer = ask(gateway_of(*sources, policy="count"), "")
     assert (answer.total.low, answer.total.precision) == (9, Precision.EXACT)
     assert all(source.total and source.total.precision is Precision.SUPPRESSED for source in answer.sources)
+
+
+def test_a_registry_that_says_its_zero_holds_no_other_back_but_one_that_says_existence_does() -> None:
+    open_one, other = ListSource("a", girls_and_boys("a", 2, 0)), ListSource("b", [])
+    for policy, shown in (("count", (2, 2)), ("existence", (0, None))):
+        gateway = replace(gateway_of(open_one, other), policies={"a": load_policy("open"), "b": load_policy(policy)})
+        answer = ask(gateway, "")
+        assert (answer.total.low, answer.total.high) == shown
+        assert answer.exists is (True if policy == "count" else None)
 
 
 def test_a_single_small_registry_cannot_be_computed_from_the_others_and_the_total() -> None:
