@@ -16,7 +16,8 @@ from gateway.doors.fhir.grammar import alternatives
 from gateway.doors.fhir.measures.resources import MEASURES, NO_CQL, Measured
 from gateway.doors.fhir.measures.stratifiers import DEFAULT_STRATIFIERS, STRATIFIERS, Stratifier
 from gateway.doors.fhir.numbers import completed_years
-from gateway.doors.fhir.parameters import any_of, registry
+from gateway.doors.fhir.parameters.nouns import any_of
+from gateway.doors.fhir.parameters.values import registry
 from gateway.doors.fhir.parse import check_limits
 from gateway.doors.fhir.ranges import join_ranges
 from gateway.doors.fhir.request import Asked
