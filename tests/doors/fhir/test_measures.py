@@ -137,7 +137,7 @@ def test_the_generated_questions_meet_every_precision(wholes: dict[str, Client])
     seen: Counter[str] = Counter()
     for client in wholes.values():
         for measure in MEASURES:
-            for table in tables(evaluate(client, PERIOD, measure)).values():
+            for table in tables(evaluate(client, f"{PERIOD}&stratifier=sex,age-band", measure)).values():
                 seen.update(precision for _, _, precision in table.values())
     assert min(seen["exact"], seen["bounded"], seen["suppressed"]) >= 20
 
@@ -230,7 +230,7 @@ def test_no_arithmetic_over_one_report_tells_a_masked_stratum() -> None:
         ):
             report = evaluate(door, f"{PERIOD}&stratifier={query}", measure, mount="")
             values = attack(report)
-            assert all(number >= K - 1 for number in values.values()), (seed, query, measure, values)
+            assert all(number >= K for number in values.values()), (seed, query, measure, values)
             masked += len(values)
             strata = [count for table in tables(report).values() for count in table.values()]
             shown_beside += bool(values) and any(count != MASKED for count in strata)
@@ -246,7 +246,7 @@ def test_the_attack_finds_what_margins_beside_a_crossed_table_would_tell() -> No
         report = evaluate(door, f"{PERIOD}&stratifier=sex,age-band,year", mount="")
         crossed = evaluate(door, f"{PERIOD}&stratifier=sex,age-band,year", "incidence-crossed", mount="")
         report["group"][0]["stratifier"] += crossed["group"][0]["stratifier"]
-        told += any(number < K - 1 for number in attack(report).values())
+        told += any(number < K for number in attack(report).values())
     assert told
 
 
@@ -489,9 +489,10 @@ def test_a_measure_declares_the_stratifiers_that_its_report_has(door: Client) ->
 
 def reports(wholes: dict[str, Client]) -> Iterator[tuple[Client, str]]:
     for client in wholes.values():
-        for name in MEASURES:
+        for name, measured in MEASURES.items():
+            chosen = "&stratifier=iccc,sex" if measured.crossed else ""
             yield Client(client._app, "/fhir"), f"/Measure/{name}"
-            yield Client(client._app, "/fhir"), f"/Measure/{name}/$evaluate-measure?{PERIOD}"
+            yield Client(client._app, "/fhir"), f"/Measure/{name}/$evaluate-measure?{PERIOD}{chosen}"
     yield troubled(), f"/Measure/incidence/$evaluate-measure?{PERIOD}"
 
 

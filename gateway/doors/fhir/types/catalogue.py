@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gateway.doors.fhir.catalogue import DOORS, broken_registry, data_set, endpoint, operator, registry
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.held import HL7, HeldParameter, Resources, held_parameter, path, read_of, search_of, tokens
 from gateway.doors.fhir.held import ID as HELD_ID
 from gateway.doors.fhir.measures.resources import NO_CQL, question_library
-from gateway.doors.fhir.render.catalogue import DOORS, broken_registry, data_set, endpoint, operator, registry
 from gateway.doors.fhir.request import Asked
 from gateway.doors.fhir.served import ServedType
 from gateway.model.query import CaseQuery

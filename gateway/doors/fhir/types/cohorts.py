@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.disclosure.together import nested
+from gateway.doors.fhir.cohort import EDITION, cohort
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.held import HL7, held_parameter, path, read_of, search_of, tokens
 from gateway.doors.fhir.held import ID as HELD_ID
-from gateway.doors.fhir.render.cohort import EDITION, cohort
 from gateway.doors.fhir.request import Asked
 from gateway.doors.fhir.served import ServedType
 from gateway.model.query import CaseQuery, Unit
