@@ -6,12 +6,29 @@ The element has a value only where the count is exact; else bounds in our extens
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from gateway.disclosure.released import ReleasedAnswer, ReleasedCount, ReleasedSource
 from gateway.doors.fhir.definitions import Resource, guide
 from gateway.doors.fhir.outcome import printable
 from gateway.doors.fhir.render.elements import REASONS, absent
 from gateway.model.values import Absent, Precision
+
+
+class Bounds(Protocol):
+    """A count that may be shown."""
+
+    @property
+    def low(self) -> int:
+        """At least."""
+
+    @property
+    def high(self) -> int | None:
+        """At most, None where nobody can say."""
+
+    @property
+    def precision(self) -> Precision:
+        """How much it says."""
 
 
 def count_element(name: str, count: ReleasedCount) -> Resource:
@@ -28,11 +45,27 @@ def count_element(name: str, count: ReleasedCount) -> Resource:
 
 def bounds(count: ReleasedCount) -> Resource:
     """Our extension of bounds."""
+    return {"extension": bound_parts(count), "url": guide().extension("count-bounds")}
+
+
+def bound_parts(count: Bounds) -> list[Resource]:
+    """Parts low, high and precision."""
     parts: list[Resource] = [{"url": "low", "valueUnsignedInt": count.low}]
     if count.high is not None:
         parts.append({"url": "high", "valueUnsignedInt": count.high})
-    parts.append({"url": "precision", "valueCode": count.precision.value})
-    return {"extension": parts, "url": guide().extension("count-bounds")}
+    return [*parts, {"url": "precision", "valueCode": count.precision.value}]
+
+
+def translation_parts(source: ReleasedSource) -> list[Resource]:
+    """Parts translation: how terms were put to a source where that was not exact."""
+    return [
+        {
+            "url": "translation",
+            "valueString": f"{item.term} as {item.to or 'nothing'} ({item.equivalence}, {item.rows})",
+        }
+        for item in source.translation
+        if item.equivalence != "equal"
+    ]
 
 
 def statuses(answer: ReleasedAnswer) -> list[Resource]:
@@ -44,14 +77,7 @@ def source_status(name: str, status: str, reason: str | None, source: ReleasedSo
     """Extension source-status: what became of a question at a source, or of the source itself."""
     parts: list[Resource] = [{"url": "source", "valueString": name}, {"url": "status", "valueCode": status}]
     if source:
-        parts += [
-            {
-                "url": "translation",
-                "valueString": f"{item.term} as {item.to or 'nothing'} ({item.equivalence}, {item.rows})",
-            }
-            for item in source.translation
-            if item.equivalence != "equal"
-        ]
+        parts += translation_parts(source)
         parts += [{"url": "snapshot", "valueString": source.snapshot}] if source.snapshot else []
     parts += [{"url": "reason", "valueString": printable(reason)}] if reason else []
     return {"extension": parts, "url": guide().extension("source-status")}
