@@ -42,7 +42,7 @@ def check_apart(dimensions: Sequence[str]) -> None:
 def side_by_side(answers: Sequence[ReleasedAnswer]) -> tuple[ReleasedAnswer, ...]:
     """Tables of one question, each over one dimension or a single one over several, for one document.
 
-    Where one of them withholds the total, no cell of any is shown: a table that is open as a whole would give the
+    Where one of several withholds the total, no cell of any is shown: a table that is open as a whole would give the
     total away. Counts of single sources are left to the table by source, which is protected like the others.
 
     Parameters
@@ -61,7 +61,7 @@ def side_by_side(answers: Sequence[ReleasedAnswer]) -> tuple[ReleasedAnswer, ...
         check_apart([name for answer in answers for name in answer.query.by])
     if len({_answered(answer) for answer in answers}) > 1:
         raise SourceUnavailable("the registries that answer changed during the report; ask again")
-    masked = any(answer.total.precision is Precision.SUPPRESSED for answer in answers)
+    masked = len(answers) > 1 and any(map(_is_masked, answers))
     return tuple(_without_sources(_masked(answer) if masked else answer) for answer in answers)
 
 

@@ -110,7 +110,7 @@ def test_every_stratum_of_one_dimension_is_the_cell_of_statistics_or_masked(
     measure = "incidence" if asked["unit"] == "tumours" else "patients"
     report = evaluate(client, f"{fhir}&stratifier={','.join(chosen)}", measure)
     expected = {(name,): counted(client, words, [name]) for name in chosen}
-    withheld = any(total[2] == "suppressed" for total, _ in expected.values())
+    withheld = len(chosen) > 1 and any(total[2] == "suppressed" for total, _ in expected.values())
     found = tables(report)
     assert list(found) == list(expected)
     for name, (total, cells) in expected.items():
