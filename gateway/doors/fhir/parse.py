@@ -109,7 +109,7 @@ def parse_search(resource: Searchable, pairs: Pairs, *, lenient: bool = False) -
     TooCostly
         More parameters or values than the limits.
     """
-    _check_limits(pairs)
+    check_limits(pairs)
     search = Search(resource)
     for name, value in pairs:
         try:
@@ -250,7 +250,8 @@ _STEERING: Mapping[str, Callable[[Searchable, str, str], Apply]] = {
 STEERING_NAMES = tuple(_STEERING)
 
 
-def _check_limits(pairs: Pairs) -> None:
+def check_limits(pairs: Pairs) -> None:
+    """Refuse more parameters or values than the limits: TooCostly."""
     values = sum(len(alternatives(value)) for _, value in pairs)
     for what, found, most in (("parameters", len(pairs), MOST_PARAMETERS), ("values", values, MOST_VALUES)):
         if found > most:

@@ -12,10 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from gateway.doors.fhir.formats import JSON, PRETTY_JSON, Format, negotiate
+from gateway.doors.fhir.operation import parameters_of
 from gateway.doors.fhir.parse import Pairs
 from gateway.errors import BadQuestion
 
 FORM = "application/x-www-form-urlencoded"
+PARAMETERS = frozenset({"application/fhir+json", "application/json"})
 MOST_BODY_BYTES = 262_144
 
 
@@ -44,8 +46,8 @@ class Asked:
     format: Format = JSON
 
 
-async def read_request(request: Request, resource: str) -> Asked:
-    """Read a request.
+async def read_request(request: Request, resource: str, *, operation: bool = False) -> Asked:
+    """Read a request; the body of an operation is Parameters, any other a form.
 
     Raises
     ------
@@ -56,7 +58,8 @@ async def read_request(request: Request, resource: str) -> Asked:
     """
     pairs = pairs_of(request.scope["query_string"])
     if request.method == "POST":
-        pairs = (*pairs, *pairs_of(await _form(request)))
+        posted = parameters_of(await _parameters(request)) if operation else pairs_of(await _form(request))
+        pairs = (*pairs, *posted)
     return Asked(
         resource=resource,
         id=request.path_params.get("id", ""),
@@ -89,15 +92,30 @@ def _pair(part: bytes) -> tuple[str, str]:
 
 
 async def _form(request: Request) -> bytes:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body = await _body(request)
+    if body and _media_type(request) != FORM:
+        raise HTTPException(415, f"the body of a search is {FORM}")
+    return body
+
+
+async def _parameters(request: Request) -> bytes:
+    body = await _body(request)
+    if body and _media_type(request) not in PARAMETERS:
+        raise HTTPException(415, "the body of an operation is Parameters as application/fhir+json")
+    return body
+
+
+async def _body(request: Request) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MOST_BODY_BYTES:
             raise HTTPException(413, f"the body is larger than {MOST_BODY_BYTES} bytes")
-    if body and media_type != FORM:
-        raise HTTPException(415, f"the body of a search is {FORM}")
     return bytes(body)
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _is_lenient(headers: list[str]) -> bool:

@@ -49,11 +49,17 @@ def _routes_of(door: Door, served: ServedType) -> list[Route]:
     name = served.name
     levels = {"system": "", "type": f"/{name}", "instance": f"/{name}/{{id}}"}
     found = [
-        Route(f"{levels[level]}/${operation.name}", _endpoint(door, operation.answer, name), methods=operation.methods)
+        Route(
+            f"{levels[level]}/${operation.name}",
+            _endpoint(door, operation.answer, name, operation=True),
+            methods=operation.methods,
+        )
         for operation in served.operations
         if operation.answer
         for level in sorted(operation.levels)
     ]
+    if served.not_created:
+        found.append(Route(f"/{name}", _refusal(served.not_created), methods=["POST"]))
     if served.search:
         found.append(Route(f"/{name}", _endpoint(door, served.search, name), methods=["GET"]))
         found.append(Route(f"/{name}/_search", _endpoint(door, served.search, name), methods=["POST"]))
@@ -65,9 +71,16 @@ def _routes_of(door: Door, served: ServedType) -> list[Route]:
     return found
 
 
-def _endpoint(door: Door, interaction: Interaction, resource: str = "") -> Endpoint:
+def _refusal(text: str) -> Endpoint:
+    async def endpoint(_: Request) -> Response:
+        raise HTTPException(405, text, {"Allow": "GET, HEAD"})
+
+    return endpoint
+
+
+def _endpoint(door: Door, interaction: Interaction, resource: str = "", *, operation: bool = False) -> Endpoint:
     async def endpoint(request: Request) -> Response:
-        asked = await read_request(request, resource)
+        asked = await read_request(request, resource, operation=operation)
         reply = await interaction(door, asked)
         return _respond(request, reply.resource, asked.format, reply.status, reply.headers)
 

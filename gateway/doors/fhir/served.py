@@ -73,6 +73,8 @@ class ServedType:
         Search parameters.
     includes, reverse_includes
         Values of `_include` and `_revinclude` that a search of this type takes.
+    not_created
+        What a client is told that posts a resource of this type, where there is more to say than that it cannot.
     """
 
     name: str
@@ -85,6 +87,7 @@ class ServedType:
     includes: tuple[str, ...] = ()
     reverse_includes: tuple[str, ...] = ()
     operations: tuple[Operation, ...] = ()
+    not_created: str = ""
 
     def element(self) -> Resource:
         """CapabilityStatement.rest.resource."""

@@ -14,6 +14,7 @@ from gateway.disclosure.released import ReleasedAnswer, ReleasedCount, ReleasedS
 from gateway.doors.fhir.definitions import Resource, guide
 from gateway.doors.fhir.outcome import issue, outcome
 from gateway.doors.fhir.parse import Search
+from gateway.doors.fhir.render.counts import bound_parts, translation_parts
 from gateway.doors.fhir.render.elements import REASONS, absent
 from gateway.doors.fhir.render.links import links
 from gateway.model.capability import Granularity
@@ -121,7 +122,7 @@ def total_element(count: Total) -> Resource:
     if count.precision is Precision.EXACT:
         return {"total": count.low}
     reason = Absent.WITHHELD if count.precision is Precision.SUPPRESSED else Absent.UNKNOWN
-    bounds = {"extension": _bounds(count), "url": guide().extension("count-bounds")}
+    bounds = {"extension": bound_parts(count), "url": guide().extension("count-bounds")}
     return {"_total": {"extension": [bounds, *absent(REASONS[reason])["extension"]]}}
 
 
@@ -169,21 +170,7 @@ def _source_status(source: ReleasedSource, total: ReleasedCount | None) -> Resou
     parts: list[Resource] = [
         {"url": "source", "valueString": source.id},
         {"url": "status", "valueCode": source.status.value},
-        *(_bounds(total) if total else []),
-        *(
-            {
-                "url": "translation",
-                "valueString": f"{item.term} as {item.to or 'nothing'} ({item.equivalence}, {item.rows})",
-            }
-            for item in source.translation
-            if item.equivalence != "equal"
-        ),
+        *(bound_parts(total) if total else []),
+        *translation_parts(source),
     ]
     return {"extension": parts, "url": guide().extension("source-status")}
-
-
-def _bounds(count: Total | ReleasedCount) -> list[Resource]:
-    parts: list[Resource] = [{"url": "low", "valueUnsignedInt": count.low}]
-    if count.high is not None:
-        parts.append({"url": "high", "valueUnsignedInt": count.high})
-    return [*parts, {"url": "precision", "valueCode": count.precision.value}]

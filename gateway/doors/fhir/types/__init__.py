@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.doors.fhir.served import ServedType
-from gateway.doors.fhir.types import definitions, records
+from gateway.doors.fhir.types import catalogue, cohorts, definitions, measures, records
 
-SERVED: Mapping[str, ServedType] = {served.name: served for served in (*records.SERVED, *definitions.SERVED)}
+SERVED: Mapping[str, ServedType] = {
+    served.name: served
+    for served in (*records.SERVED, *definitions.SERVED, *catalogue.SERVED, *cohorts.SERVED, *measures.SERVED)
+}

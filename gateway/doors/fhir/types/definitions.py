@@ -22,7 +22,7 @@ CANONICAL: tuple[HeldParameter, ...] = (
     held_parameter("description", "string", f"{HL7}/conformance-description", path("description")),
     held_parameter("publisher", "string", f"{HL7}/conformance-publisher", path("publisher")),
 )
-TYPES = ("StructureDefinition", "SearchParameter", "CodeSystem", "ValueSet")
+TYPES = ("StructureDefinition", "SearchParameter", "OperationDefinition", "CodeSystem", "ValueSet")
 
 
 def _own(kind: str) -> Resources:

@@ -1,0 +1,1 @@
+"""Aggregates: the measures of this door, their evaluation and the MeasureReport."""
