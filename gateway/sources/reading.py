@@ -7,6 +7,7 @@ code of the loader. Rows stream; an adapter holds at most one patient in memory.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -47,6 +48,38 @@ class Sink(Protocol):
         order, `skip` the lines before the first record. Lines with another number of columns are rejected by line
         number; columns of the profile that the header lacks are `NOT_IN_FILE`.
         """
+
+
+@dataclass(slots=True)
+class Record:
+    """What is odd about the record at hand: told at once in tolerant mode, kept as problems in strict mode.
+
+    Attributes
+    ----------
+    line
+        Line of the file where the record starts.
+    problems
+        (item, reason) of a strict mode, in the order met; those of the patient come first.
+    """
+
+    line: int
+    sink: Sink
+    strict: bool
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+    def tell(self, item: str, reason: str) -> None:
+        """Count something odd about this record."""
+        if self.strict:
+            self.problems.append((item, reason))
+        else:
+            self.sink.issue(self.line, item, reason)
+
+    def finish(self, row: Sequence[str | None]) -> None:
+        """Add the record, or reject it for its first problem."""
+        if self.problems:
+            self.sink.reject(self.line, *self.problems[0])
+        else:
+            self.sink.add(self.line, row)
 
 
 class Reader(Protocol):
