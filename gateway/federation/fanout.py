@@ -84,4 +84,5 @@ async def _ask(
         log.error("source %s failed: %s", name, type(error).__name__)  # no trace: it may hold record values
         return Status.ERROR, (f"internal fault of the source ({type(error).__name__})",), None
     breaker.succeeded()
-    return step.status, (*step.reasons, *answer.notes), answer
+    status = step.status if answer.unusable is None else Status.PARTIAL
+    return status, (*step.reasons, *answer.notes), answer

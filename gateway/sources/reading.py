@@ -32,6 +32,13 @@ class Sink(Protocol):
     def issue(self, line: int, item: str, reason: str) -> None:
         """Something odd in a record that is added all the same (unknown item, item of another version)."""
 
+    def ended(self) -> None:
+        """The file was read to the end that its form marks, as the closing tag of an XML root does.
+
+        Such a file without a record holds none. A file whose form has no mark of its end may be cut off: its reader
+        does not call this, and without a record it is refused.
+        """
+
     def csv(
         self,
         path: Path,

@@ -84,6 +84,7 @@ def read(path: Path, profile: Profile, sink: Sink) -> None:
             reading.between_patients(found.strays)
         if found.element is not None:
             reading.patient(found.element)
+    sink.ended()
 
 
 @dataclass(frozen=True, slots=True)

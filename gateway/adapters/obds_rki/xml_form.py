@@ -56,6 +56,7 @@ def read_xml(path: Path, columns: Columns, sink: Sink, *, strict: bool) -> None:
         if found.element is not None:
             reading.patient(found.element)
             patients += 1
+    sink.ended()
 
 
 def _namespace_of(root: Root, path: Path, sink: Sink, strict: bool) -> str | None:

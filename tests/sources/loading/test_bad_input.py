@@ -140,6 +140,7 @@ def test_the_report_is_kept_beside_the_snapshot_and_old_ones_go(tmp_path: Path) 
 
 def test_no_text_of_a_patient_is_in_an_error_or_a_report(tmp_path: Path) -> None:
     secrets = ("Mustermann", "19991231")
+    load_files(tmp_path, {"file.csv": TEXT})
     bad = "Mustermann;1;1;19991231x;Mustermann;9500;3\nMustermann;1;Mustermann;19991231;C74.9;19991231;3\n"
     with pytest.raises(LoadRefused) as caught:
         load_files(tmp_path, {"file.csv": f"{HEADER}\n{bad}"})
