@@ -182,6 +182,14 @@ def test_help_imports_nothing_heavy() -> None:
     assert result.stdout.splitlines()[-1] == "[]"
 
 
+def test_the_demo_tells_a_wrong_settings_file_before_it_makes_anything(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text('[gateway]\nid = "org.own"\ndeadline_seconds = -1\n', encoding="utf-8")
+    result = iccd("demo", "--once", "--settings", "own.toml", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "own.toml:3 gateway.deadline_seconds" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["own.toml"]
+
+
 def test_terminology_commands_use_the_file_that_the_settings_name(registry: Path) -> None:
     settings = registry / "iccd.toml"
     settings.write_text(settings.read_text().replace('id = "test"', 'id = "test"\nterminology = "own.sqlite"'))
