@@ -137,12 +137,14 @@ def _user_items(header: _Header, profile: Profile) -> Iterable[Item]:
     unknown = sorted(profile.format.keys() - FORMAT_KEYS)
     if unknown:
         raise BadSettings(
-            f"unknown key format.{unknown[0]}", where=profile.where, expected=", ".join(sorted(FORMAT_KEYS))
+            f"unknown key {unknown[0]!r}",
+            where=profile.at("format", unknown[0]),
+            expected=", ".join(sorted(FORMAT_KEYS)),
         )
     paths = profile.format.get("user_dictionaries", [])
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         raise BadSettings(
-            "format.user_dictionaries is no list of files", where=profile.where, expected="a list of paths"
+            "is no list of files", where=profile.at("format", "user_dictionaries"), expected="a list of paths"
         )
     for text in paths:
         uri, items = read_dictionary(Path(profile.where).parent / text)

@@ -130,7 +130,7 @@ class Columns:
         """
         if profile.format:
             raise BadSettings(
-                "format is not used by kind obds_rki", where=profile.where, expected="no [format] section"
+                "format is not used by kind obds_rki", where=profile.at("format"), expected="no [format] section"
             )
         names = tuple(_resolved(column, profile) for column in profile.columns)
         wanted = {*names, "PatientId", "oBDS_RKIPatientTumorId"}

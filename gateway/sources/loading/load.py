@@ -117,12 +117,14 @@ def profile_of(config: SourceConfig, kind: FileKind) -> Profile:
     name = config.profile or kind.default_profile
     if name is None:
         raise BadSettings(
-            "no profile named", where=config.where, expected='profile = "NAME" or the path of a TOML file'
+            "no profile named", where=config.at("profile"), expected='profile = "NAME" or the path of a TOML file'
         )
-    profile = load_profile(name)
+    profile = load_profile(name, config.at("profile"))
     if profile.kind != kind.name:
         raise BadSettings(
-            f"profile {profile.name!r} is for kind {profile.kind!r}", where=config.where, expected=f"kind {kind.name!r}"
+            f"profile {profile.name!r} is for kind {profile.kind!r}",
+            where=config.at("profile"),
+            expected=f"kind {kind.name!r}",
         )
     if kind.check is not None:
         kind.check(profile)
