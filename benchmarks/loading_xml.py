@@ -204,6 +204,9 @@ class _Counter:
         """Never in these files."""
         raise AssertionError(reason)
 
+    def ended(self) -> None:
+        """The closing tag has been read."""
+
 
 def reader(path: Path) -> int:
     """The adapter into a sink that only counts."""

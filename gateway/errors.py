@@ -43,9 +43,13 @@ class IccdError(Exception):
         self.where = where
         self.expected = expected
 
+    @property
+    def reason(self) -> str:
+        """What was wrong and what would be right, without the place: a path of this machine is not for every reader."""
+        return f"{self.message} (expected {self.expected})" if self.expected else self.message
+
     def __str__(self) -> str:
-        text = f"{self.where}: {self.message}" if self.where else self.message
-        return f"{text} (expected {self.expected})" if self.expected else text
+        return f"{self.where}: {self.reason}" if self.where else self.reason
 
 
 class BadQuestion(IccdError):  # noqa: N818 - the name of the category, not of the mechanism

@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from gateway.errors import BadSettings
 from gateway.model.capability import Coverage
 from gateway.sources.base import SourceConfig
+from gateway.sources.tomllines import KeyLines, key_lines, nearest_line, place_of
 
 SourceId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")]
 REMOTE = re.compile(r"[a-z][a-z0-9+.-]+://")
@@ -122,12 +123,12 @@ def load_settings(path: Path) -> Settings:
 
 
 def source_configs(settings: Settings, path: Path) -> dict[str, SourceConfig]:
-    """Sources of the settings with paths made absolute, by id in order of id."""
+    """Sources of the settings with paths made absolute, by id in order of id; `path` gives the lines for errors."""
     base = path.resolve().parent
     data = (base / settings.gateway.data).resolve()
+    lines = key_lines(path.read_text(encoding="utf-8")) if path.exists() else {}
     return {
-        name: _source_config(name, block, base, data, f"{path} [sources.{name}]")
-        for name, block in sorted(settings.sources.items())
+        name: _source_config(name, block, base, data, path, lines) for name, block in sorted(settings.sources.items())
     }
 
 
@@ -136,26 +137,9 @@ def resolve_name_or_path(value: str, base: Path) -> str:
     return str((base / value).resolve()) if "/" in value or value.endswith(".toml") else value
 
 
-def line_of_key(text: str, keys: tuple[str | int, ...]) -> int | None:
-    """Line of a key path in TOML text; of its nearest enclosing table if the key itself is not written out."""
-    wanted = [str(key) for key in keys if not isinstance(key, int)]
-    best: tuple[int, int] | None = None
-    table: list[str] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        stripped = line.strip()
-        if stripped.startswith("["):
-            table = [part.strip().strip('"') for part in stripped.strip("[]").split("]")[0].split(".")]
-            here = table
-        elif "=" in stripped and not stripped.startswith("#"):
-            here = [*table, *(part.strip().strip('"') for part in stripped.split("=", 1)[0].split("."))]
-        else:
-            continue
-        if here == wanted[: len(here)] and (best is None or len(here) > best[0]):
-            best = (len(here), number)
-    return best[1] if best else None
-
-
-def _source_config(name: str, block: SourceSettings, base: Path, data: Path, where: str) -> SourceConfig:
+def _source_config(
+    name: str, block: SourceSettings, base: Path, data: Path, path: Path, lines: KeyLines
+) -> SourceConfig:
     given = [block.location] if isinstance(block.location, str) else block.location
     return SourceConfig(
         id=name,
@@ -175,20 +159,21 @@ def _source_config(name: str, block: SourceSettings, base: Path, data: Path, whe
         ),
         options=dict(block.model_extra or {}),
         data=data,
-        where=where,
+        where=f"{path} [sources.{name}]",
+        places={
+            key: place_of(str(path), lines, ("sources", name, key))
+            for key in (*SourceSettings.model_fields, *(block.model_extra or {}))
+        },
     )
 
 
 def _fault(path: Path, text: str, error: Mapping[str, Any]) -> str:
     keys = tuple(key for key in error["loc"] if key != "[key]")
-    if keys != error["loc"]:
-        line = line_of_key(text, keys)
-        return (
-            f"{path}:{line} {'.'.join(map(str, keys))}: a source id is lower case letters, digits and '-', at most 31"
-        )
-    line = line_of_key(text, keys)
+    line = nearest_line(key_lines(text), [str(key) for key in keys if not isinstance(key, int)])
     place = f"{path}:{line}" if line else str(path)
     name = ".".join(str(key) for key in keys)
+    if keys != error["loc"]:
+        return f"{place} {name}: a source id is lower case letters, digits and '-', at most 31"
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         known = list(_known_keys(keys))

@@ -48,11 +48,13 @@ def _faults(path: Path, settings: Settings) -> Iterator[str]:
             kind = find_kind(config)
             if isinstance(kind, FileKind):
                 profile_of(config, kind)
+            elif kind.check is not None:
+                kind.check(config)
         except IccdError as error:
             yield str(error)
         try:
-            load_policy(resolve_name_or_path(settings.sources[name].policy, base), f"{path} sources.{name}.policy")
+            load_policy(resolve_name_or_path(settings.sources[name].policy, base), config.at("policy"))
         except IccdError as error:
             yield str(error)
         for other in sorted(config.coverage.overlaps - set(configs)):
-            yield f"{path} sources.{name}.overlaps: no source {other!r} (expected one of {', '.join(configs)})"
+            yield f"{config.at('overlaps')}: no source {other!r} (expected one of {', '.join(configs)})"

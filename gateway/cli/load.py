@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("names", metavar="[SOURCE]...", nargs=-1)
-@click.option("--force", is_flag=True, help="Let a file with more rejects than its profile allows replace a good one.")
+@click.option(
+    "--force", is_flag=True, help="Let a file with more bad records than its profile allows replace a better one."
+)
 @json_option
 @settings_option
 def load(names: tuple[str, ...], force: bool, as_json: bool, settings: Path) -> int:
@@ -44,6 +46,12 @@ def load(names: tuple[str, ...], force: bool, as_json: bool, settings: Path) -> 
 
 def remarks(report: LoadReport) -> Iterator[str]:
     """Why records were kept aside, and what became unknown; counts only."""
+    if report.unusable is not None:
+        yield (
+            f"warning: {report.unusable.records} of {report.unusable.considered} records could not be used, and the"
+            f" profile allows {report.max_reject_share:.1%}: every count of this source is partial, and possibly so much"
+            " higher"
+        )
     for reason, count in sorted(report.reasons.items()):
         yield f"{count} x {reason}"
     for issue in report.issues:

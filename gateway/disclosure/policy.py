@@ -7,7 +7,7 @@ start. The reason of the policy is shown to whoever is refused.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gateway.access.requester import TIERS, Requester
 from gateway.errors import BadSettings
 from gateway.model.capability import Granularity
+from gateway.sources.tomllines import key_lines, place_of
 
 
 class Verb(StrEnum):
@@ -115,18 +116,19 @@ def load_policy(name_or_path: str, where: str = "policy") -> Policy:
     BadSettings
         No such policy, or a fault in it, with file, key and what was expected.
     """
-    text, place = _read(name_or_path, where)
+    text, file = _read(name_or_path, where)
+    lines = key_lines(text)
     try:
         content = _PolicyFile.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise BadSettings(f"is not TOML: {error}", where=place) from error
+        raise BadSettings(f"is not TOML: {error}", where=file, expected="a policy, see docs/disclosure.md") from error
     except ValidationError as error:
         faults = [
-            f"{place} {'.'.join(map(str, item['loc']))}: {item['msg']}"
+            f"{place_of(file, lines, [str(key) for key in item['loc']])}: {item['msg']}"
             for item in error.errors(include_url=False, include_input=False)
         ]
         raise BadSettings("\n".join(faults)) from error
-    _check_words(content, place)
+    _check_words(content, lambda *keys: place_of(file, lines, keys))
     tiers = {name: Rule(GRANULARITIES[tier.granularity], tier.minimum_cell) for name, tier in content.tiers.items()}
     return Policy(name_or_path, content.title, content.reason, tiers, content.fields)
 
@@ -137,14 +139,16 @@ def policy_names() -> tuple[str, ...]:
     return tuple(sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")))
 
 
-def _check_words(content: _PolicyFile, place: str) -> None:
+def _check_words(content: _PolicyFile, at: Callable[[str, str], str]) -> None:
     for kind, found, known in (("tier", content.tiers, TIERS), ("field", content.fields, RECORD_FIELDS)):
         for name in found:
             if name not in known:
-                raise BadSettings(f"unknown {kind} {name!r}", where=place, expected=f"one of {', '.join(known)}")
+                raise BadSettings(
+                    f"unknown {kind} {name!r}", where=at(f"{kind}s", name), expected=f"one of {', '.join(known)}"
+                )
     for name, verb in content.fields.items():
         if verb is Verb.YEAR and name not in DATE_FIELDS:
-            raise BadSettings(f"field {name!r} has no year", where=place, expected="keep or drop")
+            raise BadSettings(f"field {name!r} has no year", where=at("fields", name), expected="keep or drop")
 
 
 def _read(name_or_path: str, where: str) -> tuple[str, str]:
@@ -154,4 +158,7 @@ def _read(name_or_path: str, where: str) -> tuple[str, str]:
     if path.suffix != ".toml" or not path.is_file():
         expected = f"one of {', '.join(policy_names())}, or a path to a .toml file"
         raise BadSettings(f"no policy {name_or_path!r}", where=where, expected=expected)
-    return path.read_text("utf-8"), str(path)
+    try:
+        return path.read_text("utf-8"), str(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"policy {path} cannot be read", where=where, expected="a TOML file in UTF-8") from error

@@ -7,7 +7,7 @@ does not name is dropped, and nothing that leaves is computed from a value that 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
@@ -187,7 +187,7 @@ def _source(outcome: SourceOutcome, rule: Rule | None, protected: Protected | No
         id=outcome.id,
         title=shown.titles.get(outcome.id, outcome.id),
         status=outcome.status,
-        reason=outcome.reason,
+        reason="; ".join(_reasons(outcome, rule)) or None,
         snapshot=outcome.answer.snapshot if outcome.answer else None,
         elapsed_ms=outcome.elapsed_ms,
         translation=outcome.translation,
@@ -195,6 +195,23 @@ def _source(outcome: SourceOutcome, rule: Rule | None, protected: Protected | No
         granularity=rule.granularity if rule else Granularity.BOOLEAN,
         coverage=outcome.coverage or Coverage(),
     )
+
+
+def _reasons(outcome: SourceOutcome, rule: Rule | None) -> Iterator[str]:
+    """Why an answer is not whole; how many records could not be used is told where such a count may be shown."""
+    if outcome.reason:
+        yield outcome.reason
+    unusable = outcome.answer.unusable if outcome.answer else None
+    if unusable is None:
+        return
+    parts = (Count(unusable.records, unusable.records), Count(rest := unusable.considered - unusable.records, rest))
+    told = (
+        rule is not None
+        and rule.granularity >= Granularity.COUNT
+        and not any(is_small(part, rule.minimum_cell) for part in parts)
+    )
+    counts = f"{unusable.records} of {unusable.considered}" if told else "some"
+    yield f"{counts} records could not be used; any of them may match, and no cell of known values holds them"
 
 
 def _suppressed(sources: tuple[ReleasedSource, ...]) -> tuple[str, ...]:

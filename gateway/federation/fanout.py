@@ -72,16 +72,17 @@ async def _ask(
         raise
     except Unsupported as error:
         breaker.succeeded()
-        return Status.UNSUPPORTED, (error.message,), None
+        return Status.UNSUPPORTED, (error.reason,), None
     except SourceFailure as error:
         breaker.failed()
-        return Status.ERROR, (error.message,), None
+        return Status.ERROR, (error.reason,), None
     except IccdError as error:
         breaker.succeeded()
-        return Status.ERROR, (error.message,), None
+        return Status.ERROR, (error.reason,), None
     except Exception as error:  # noqa: BLE001 - an adapter of a stranger may raise anything; others must go on
         breaker.failed()
         log.error("source %s failed: %s", name, type(error).__name__)  # no trace: it may hold record values
         return Status.ERROR, (f"internal fault of the source ({type(error).__name__})",), None
     breaker.succeeded()
-    return step.status, (*step.reasons, *answer.notes), answer
+    status = step.status if answer.unusable is None else Status.PARTIAL
+    return status, (*step.reasons, *answer.notes), answer

@@ -42,7 +42,7 @@ def open_gateway(path: Path) -> Gateway:
         except BadSettings:
             raise
         except IccdError as error:
-            broken[name] = error.message
+            broken[name] = error.reason
     return Gateway(
         id=settings.gateway.id,
         title=settings.gateway.title,
@@ -79,8 +79,8 @@ def policies(settings: Settings, path: Path) -> dict[str, Policy]:
     """Policy of each source of the settings."""
     base = path.resolve().parent
     return {
-        name: load_policy(resolve_name_or_path(block.policy, base), f"{path} sources.{name}.policy")
-        for name, block in settings.sources.items()
+        name: load_policy(resolve_name_or_path(settings.sources[name].policy, base), config.at("policy"))
+        for name, config in source_configs(settings, path).items()
     }
 
 

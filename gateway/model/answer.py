@@ -42,6 +42,24 @@ class Translation:
 
 
 @dataclass(frozen=True, slots=True)
+class Unusable:
+    """Records of a source of which no case could be made, more of them than its profile allows.
+
+    Any of them may be a tumour that matches, so every count of the source is possibly that much higher.
+
+    Attributes
+    ----------
+    records
+        How many.
+    considered
+        Of how many records that the profile keeps.
+    """
+
+    records: int
+    considered: int
+
+
+@dataclass(frozen=True, slots=True)
 class SourceAnswer:
     """What one source answered to one question.
 
@@ -58,6 +76,8 @@ class SourceAnswer:
         Position token of the last record, None when there is no further page.
     possible_records
         How many records match only possibly; they are not in `cases`.
+    unusable
+        Records that could not be used; `total`, the cell of unknown labels and `possible_records` hold them already.
     """
 
     total: Count = ZERO
@@ -67,6 +87,7 @@ class SourceAnswer:
     possible_records: int = 0
     snapshot: str | None = None
     notes: tuple[str, ...] = ()
+    unusable: Unusable | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,9 @@ class SourceConfig:
     data
         Folder of the gateway's own state.
     where
-        `file [sources.ID]`, for errors.
+        `file [sources.ID]`, for errors about the block.
+    places
+        Key of the block -> `file:line sources.ID.key`, for errors about it.
     """
 
     id: str
@@ -71,6 +73,11 @@ class SourceConfig:
     options: Mapping[str, object] = field(default_factory=dict)
     data: Path = Path("data")
     where: str = "settings"
+    places: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    def at(self, key: str) -> str:
+        """Where a key of the block stands."""
+        return self.places.get(key, f"{self.where} {key}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +149,18 @@ class ResolvesTerms(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LiveKind:
-    """A kind of source that answers where its data lives (database, node)."""
+    """A kind of source that answers where its data lives (database, node).
+
+    Attributes
+    ----------
+    check
+        Checks the block of a source without reaching for its data; raises BadSettings.
+    """
 
     name: str
     open: Callable[[SourceConfig, Context], Source]
     options: frozenset[str] = frozenset()
+    check: Callable[[SourceConfig], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

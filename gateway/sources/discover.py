@@ -32,7 +32,9 @@ def find_kind(config: SourceConfig) -> Kind:
     if unknown:
         near = difflib.get_close_matches(unknown[0], sorted(kind.options), n=1)
         expected = f"{near[0]!r}" if near else ", ".join(sorted(kind.options)) or "no further keys"
-        raise BadSettings(f"unknown key {unknown[0]!r} for kind {kind.name!r}", where=config.where, expected=expected)
+        raise BadSettings(
+            f"unknown key {unknown[0]!r} for kind {kind.name!r}", where=config.at(unknown[0]), expected=expected
+        )
     return kind
 
 
@@ -41,7 +43,7 @@ def _entry_point(config: SourceConfig) -> EntryPoint:
         if point.name == config.kind:
             return point
     raise BadSettings(
-        f"kind {config.kind!r} is not installed", where=config.where, expected=f"one of {', '.join(kind_names())}"
+        f"kind {config.kind!r} is not installed", where=config.at("kind"), expected=f"one of {', '.join(kind_names())}"
     )
 
 
@@ -50,10 +52,12 @@ def _load(point: EntryPoint, config: SourceConfig) -> Kind:
         kind = point.load()
     except (ImportError, AttributeError) as error:
         raise SourceUnavailable(
-            f"kind {config.kind!r} cannot be loaded: {type(error).__name__}", where=config.where
+            f"kind {config.kind!r} cannot be loaded: {type(error).__name__}", where=config.at("kind")
         ) from error
     if not isinstance(kind, FileKind | LiveKind):
         raise SourceUnavailable(
-            f"kind {config.kind!r} is not a FileKind or LiveKind", where=config.where, expected="see docs/adapters.md"
+            f"kind {config.kind!r} is not a FileKind or LiveKind",
+            where=config.at("kind"),
+            expected="see docs/adapters.md",
         )
     return kind

@@ -55,6 +55,7 @@ from typing import TypeGuard
 
 from gateway.errors import BadSettings
 from gateway.model.fields import FIELDS
+from gateway.sources.tomllines import KeyLines, key_lines, nearest_line, place_of
 
 FIELD_NAMES = (
     "patient",
@@ -117,6 +118,8 @@ class Profile:
         The kind's own section, checked by the kind.
     where
         File it came from, for errors.
+    lines
+        Line of each table and key of that file.
     """
 
     name: str
@@ -131,6 +134,11 @@ class Profile:
     max_reject_share: float = 0.05
     reference: str = ""
     where: str = ""
+    lines: KeyLines = field(default_factory=dict, compare=False, repr=False)
+
+    def at(self, *keys: str) -> str:
+        """`file:line a.b` of a key, for errors about it."""
+        return place_of(self.where, self.lines, keys)
 
 
 def column_key(name: str) -> str:
@@ -138,15 +146,15 @@ def column_key(name: str) -> str:
     return re.sub(r"[\s_-]+", "", name).casefold()
 
 
-def load_profile(name_or_path: str) -> Profile:
-    """Profile by its name in profiles/sources, or by the path of a TOML file.
+def load_profile(name_or_path: str, asked_at: str | None = None) -> Profile:
+    """Profile by its name in profiles/sources, or by the path of a TOML file; `asked_at` is the place that names it.
 
     Raises
     ------
     BadSettings
         No such profile, not TOML, or faults; the message lists every fault as `file:line key: what`.
     """
-    where, name, data = _read(name_or_path)
+    where, name, data = _read(name_or_path, asked_at)
     return parse_profile(data, name=name, where=where)
 
 
@@ -178,6 +186,7 @@ def parse_profile(data: bytes, *, name: str, where: str) -> Profile:
         max_reject_share=float(document.get("max_reject_share", 0.05)),
         reference=document.get("reference", ""),
         where=where,
+        lines=check.lines,
     )
 
 
@@ -217,18 +226,22 @@ def _mentioned(fields: Mapping[str, Mapping[str, object]], only: Sequence[Mappin
         yield from names_of(rule["column"])
 
 
-def _read(name_or_path: str) -> tuple[str, str, bytes]:
+def _read(name_or_path: str, asked_at: str | None) -> tuple[str, str, bytes]:
     path = Path(name_or_path)
     if path.suffix == ".toml" or path.is_absolute():
         try:
             return str(path), path.stem, path.read_bytes()
         except OSError as fault:
-            raise BadSettings("no such profile file", where=str(path), expected="a readable TOML file") from fault
+            raise BadSettings(
+                f"no such profile file {path}", where=asked_at, expected="a readable TOML file"
+            ) from fault
     shipped = shipped_profiles()
     if name_or_path not in shipped:
         hint = _near(name_or_path, shipped)
         raise BadSettings(
-            f"no profile named {name_or_path!r}{hint}", expected=f"one of {', '.join(shipped)}, or the path of a file"
+            f"no profile named {name_or_path!r}{hint}",
+            where=asked_at,
+            expected=f"one of {', '.join(shipped)}, or the path of a file",
         )
     found = resources.files("profiles") / "sources" / f"{name_or_path}.toml"
     return f"profiles/sources/{name_or_path}.toml", name_or_path, found.read_bytes()
@@ -299,7 +312,7 @@ class _Check:
 
     def __init__(self, where: str, text: str) -> None:
         self.where = where
-        self.lines = _key_lines(text)
+        self.lines = key_lines(text)
         self.faults: list[str] = []
 
     def document(self, document: Mapping[str, object]) -> None:
@@ -314,10 +327,7 @@ class _Check:
         self.faults.append(f"{self.where}:{self._line(path)} {'.'.join(path)}: {what} (expected {expected})")
 
     def _line(self, path: Sequence[str]) -> int:
-        for end in range(len(path), 0, -1):
-            if (line := self.lines.get(tuple(path[:end]))) is not None:
-                return line
-        return 1
+        return nearest_line(self.lines, path) or 1
 
     def _table(
         self, path: tuple[str, ...], table: Mapping[str, object], keys: Mapping[str, str], required: Sequence[str] = ()
@@ -535,24 +545,3 @@ def _is_text_list(value: object) -> TypeGuard[list[str]]:
 
 def _is_text_map(value: object) -> TypeGuard[dict[str, str]]:
     return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
-
-
-_HEADER = re.compile(r"\s*\[\[?\s*([A-Za-z0-9_.\"' -]+?)\s*\]\]?\s*(#.*)?$")
-_KEY = re.compile(r"\s*([A-Za-z0-9_.\"'-]+)\s*=")
-
-
-def _key_lines(text: str) -> dict[tuple[str, ...], int]:
-    """Line of the first mention of each table and key; keys inside inline tables stand on their parent's line."""
-    lines: dict[tuple[str, ...], int] = {}
-    table: tuple[str, ...] = ()
-    for number, line in enumerate(text.split("\n"), start=1):
-        if header := _HEADER.match(line):
-            table = _path(header[1])
-            lines.setdefault(table, number)
-        elif key := _KEY.match(line):
-            lines.setdefault((*table, *_path(key[1])), number)
-    return lines
-
-
-def _path(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in dotted.split("."))

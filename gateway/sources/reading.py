@@ -7,6 +7,7 @@ code of the loader. Rows stream; an adapter holds at most one patient in memory.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -31,6 +32,13 @@ class Sink(Protocol):
     def issue(self, line: int, item: str, reason: str) -> None:
         """Something odd in a record that is added all the same (unknown item, item of another version)."""
 
+    def ended(self) -> None:
+        """The file was read to the end that its form marks, as the closing tag of an XML root does.
+
+        Such a file without a record holds none. A file whose form has no mark of its end may be cut off: its reader
+        does not call this, and without a record it is refused.
+        """
+
     def csv(
         self,
         path: Path,
@@ -47,6 +55,38 @@ class Sink(Protocol):
         order, `skip` the lines before the first record. Lines with another number of columns are rejected by line
         number; columns of the profile that the header lacks are `NOT_IN_FILE`.
         """
+
+
+@dataclass(slots=True)
+class Record:
+    """What is odd about the record at hand: told at once in tolerant mode, kept as problems in strict mode.
+
+    Attributes
+    ----------
+    line
+        Line of the file where the record starts.
+    problems
+        (item, reason) of a strict mode, in the order met; those of the patient come first.
+    """
+
+    line: int
+    sink: Sink
+    strict: bool
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+    def tell(self, item: str, reason: str) -> None:
+        """Count something odd about this record."""
+        if self.strict:
+            self.problems.append((item, reason))
+        else:
+            self.sink.issue(self.line, item, reason)
+
+    def finish(self, row: Sequence[str | None]) -> None:
+        """Add the record, or reject it for its first problem."""
+        if self.problems:
+            self.sink.reject(self.line, *self.problems[0])
+        else:
+            self.sink.add(self.line, row)
 
 
 class Reader(Protocol):

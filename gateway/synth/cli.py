@@ -13,27 +13,36 @@ Advance = Callable[[int], None]
 Track = Callable[[str, int], Advance]
 
 DEFAULT_CASES = 10_000
+DEFAULT_SETTINGS = Path("iccd.toml")
 DEFAULT_YEARS = (2000, 2020)
 
 
 @click.command()
-@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write to.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to write to; else `synth` in the gateway.data of the settings.",
+)
 @click.option("--seed", default=2023, show_default=True, type=click.IntRange(0), help="The same seed, the same cases.")
 @click.option("--cases", default=DEFAULT_CASES, show_default=True, type=click.IntRange(1, 99_999_999))
 @click.option("--format", "formats", multiple=True, metavar="F", help="A format; again for more. All if not given.")
 @click.option("--country", "countries", multiple=True, metavar="CC", help="ISO 3166-1 alpha-2; again for more.")
 @click.option("--years", nargs=2, type=int, default=DEFAULT_YEARS, show_default=True, help="First and last year.")
 @click.option("--dirt", is_flag=True, help="Break some records on purpose; the truth table says which.")
-@click.option("--settings", type=click.Path(path_type=Path), hidden=True, help="Taken by every command; not needed.")
+@click.option(
+    "--settings",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Settings file whose gateway.data is the place without --out.  [default: iccd.toml]",
+)
 def command(
-    out: Path,
+    out: Path | None,
     seed: int,
     cases: int,
     formats: tuple[str, ...],
     countries: tuple[str, ...],
     years: tuple[int, int],
     dirt: bool,
-    settings: Path | None,  # noqa: ARG001 - every command takes it
+    settings: Path | None,
 ) -> None:
     """Make synthetic registries in their own formats, with truth.parquet beside them."""
     import duckdb
@@ -43,6 +52,7 @@ def command(
     from gateway.synth.truth import make_truth
     from gateway.synth.weights import COUNTRIES
 
+    out = _place(out, settings)
     try:
         chosen = [format_named(name) for name in formats or FORMATS]
         out.mkdir(parents=True, exist_ok=True)
@@ -66,6 +76,21 @@ def command(
         raise SourceFailure(
             f"cannot be written: {_told(error)}", where=str(out), expected="a folder with enough space"
         ) from error
+
+
+def _place(out: Path | None, settings: Path | None) -> Path:
+    """Folder to write to; a settings file that is named is checked even where `--out` needs none."""
+    if settings is None and out is not None:
+        return out
+    if settings is None and not DEFAULT_SETTINGS.exists():
+        raise click.UsageError(
+            "Missing option '--out', and there is no iccd.toml whose gateway.data would be the place."
+        )
+    from gateway.settings import load_settings
+
+    path = settings or DEFAULT_SETTINGS
+    data = load_settings(path).gateway.data
+    return out or path.resolve().parent / data / "synth"
 
 
 def _told(error: Exception) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
+from gateway.settings import GatewaySettings
 from gateway.synth.formats import FORMATS
 from gateway.synth.population import DIRT
 from gateway.synth.rendering import cases_of, truth_connection
 from gateway.synth.truth import make_truth
 
 YEARS = (2005, 2020)
+PLAIN = GatewaySettings(id="org.example.demo", title="Six synthetic registries")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,13 @@ class Made:
     dirt: dict[str, int]
 
 
-def make_demo(folder: Path, seed: int, port: int = 8080) -> dict[str, Made]:
+def make_demo(folder: Path, seed: int, port: int = 8080, gateway: GatewaySettings = PLAIN) -> dict[str, Made]:
     """Make the registries under `folder/files`, their truth tables under `folder/truth`, and `folder/iccd.toml`.
+
+    Parameters
+    ----------
+    gateway
+        Its id, title, deadline and terminology (a path that holds in `folder`) are those of the demo.
 
     Returns
     -------
@@ -73,22 +81,25 @@ def make_demo(folder: Path, seed: int, port: int = 8080) -> dict[str, Made]:
     files.mkdir(parents=True, exist_ok=True)
     truths.mkdir(parents=True, exist_ok=True)
     made = {registry.id: _make(registry, files, truths, seed) for registry in REGISTRIES}
-    (folder / "iccd.toml").write_text(settings_text(folder, made, port), encoding="utf-8")
+    (folder / "iccd.toml").write_text(settings_text(folder, made, port, gateway), encoding="utf-8")
     return made
 
 
-def settings_text(folder: Path, made: dict[str, Made], port: int = 8080) -> str:
-    """Settings that plug in the registries that were made."""
+def settings_text(folder: Path, made: dict[str, Made], port: int = 8080, gateway: GatewaySettings = PLAIN) -> str:
+    """Settings that plug in the registries that were made; data stay in the demo's folder, whatever `gateway` says."""
+    values = {
+        "id": gateway.id,
+        "title": gateway.title,
+        "data": "./data",
+        "public_url": f"http://127.0.0.1:{port}",
+        "deadline_seconds": gateway.deadline_seconds,
+    }
+    if gateway.terminology is not None:
+        values["terminology"] = str(gateway.terminology)
+    # Strings of JSON are basic strings of TOML.
+    head = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
     blocks = [_block(registry, made[registry.id].location.relative_to(folder)) for registry in REGISTRIES]
-    return _GATEWAY.format(port=port) + "".join(blocks)
-
-
-_GATEWAY = """[gateway]
-id = "org.example.demo"
-title = "Six synthetic registries"
-data = "./data"
-public_url = "http://127.0.0.1:{port}"
-"""
+    return f"[gateway]\n{head}" + "".join(blocks)
 
 
 def _block(registry: Registry, location: Path) -> str:

@@ -6,6 +6,7 @@ import asyncio
 from functools import cache
 from pathlib import Path
 
+from gateway.model.answer import SourceAnswer
 from gateway.model.query import CaseQuery
 from gateway.model.values import Count
 from gateway.sources.base import Context, Deadline, FileKind, SourceConfig
@@ -30,9 +31,17 @@ def loaded(
 
 def counts(config: SourceConfig, *by: str) -> dict[str, Count]:
     """Cells of a table over all cases of a loaded source."""
+    return {", ".join(labels): count for labels, count in _answer(config, CaseQuery(by=by)).cells}
+
+
+def total(config: SourceConfig) -> Count:
+    """Tumours of a loaded source."""
+    return _answer(config, CaseQuery()).total
+
+
+def _answer(config: SourceConfig, query: CaseQuery) -> SourceAnswer:
     source = SnapshotSource(config, context())
     try:
-        answer = asyncio.run(source.answer(CaseQuery(by=by), Deadline.after(30)))
+        return asyncio.run(source.answer(query, Deadline.after(30)))
     finally:
         source.close()
-    return {", ".join(labels): count for labels, count in answer.cells}

@@ -20,6 +20,7 @@ class Recorder:
         self.rejects: list[tuple[int, str, str]] = []
         self.issues: Counter[tuple[str, str]] = Counter()
         self.issue_lines: list[int] = []
+        self.at_end = False
 
     def add(self, line: int, values: Sequence[str | None]) -> None:
         self.lines.append(line)
@@ -31,6 +32,9 @@ class Recorder:
     def issue(self, line: int, item: str, reason: str) -> None:
         self.issues[item, reason] += 1
         self.issue_lines.append(line)
+
+    def ended(self) -> None:
+        self.at_end = True
 
     def csv(self, path: Path, **_: object) -> None:
         raise AssertionError(f"{path} is no delimited file")

@@ -9,8 +9,9 @@ import pytest
 
 from gateway.adapters import naaccr_xml, obds_rki
 from gateway.errors import BadFile
+from gateway.model.values import Count
 from gateway.sources.base import FileKind
-from tests.adapters.loaded import loaded
+from tests.adapters.loaded import loaded, total
 from tests.conftest import needs_shared
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "sources" / "samples.md"
@@ -44,7 +45,10 @@ def test_a_row_says_what_loading_gives(shared_dir: Path, tmp_path: Path, row: li
         assert said
         assert all(text in str(caught.value) for text in said)
         return
-    report, _ = loaded(kind, tmp_path, path, force=True)
+    report, config = loaded(kind, tmp_path, path)
     assert [str(n) for n in (report.read, report.accepted, report.quarantined, report.rejected)] == figures
     for count, reason in re.findall(r"(\d+) x ([^;(]+)", why):
         assert report.reasons.get(f"diagnosis: {reason.strip()}") == int(count)
+    assert all(f"{issue.field}: {issue.reason}" in why for issue in report.issues if issue.field in ("Tumor", "file"))
+    missing = report.quarantined if report.quarantined > report.read * report.max_reject_share else 0
+    assert total(config) == Count(report.accepted, report.accepted + missing)

@@ -138,8 +138,47 @@ def test_check_names_every_fault_with_line_key_and_hint(registry: Path) -> None:
     )
     second = iccd("check", cwd=registry)
     assert second.returncode == 2
-    for named in ("'obds' is not installed", "no policy 'opne'", "unknown key 'cuntry'", "no source 'zz'"):
+    for named in (
+        "iccd.toml:11 sources.de.kind: kind 'obds' is not installed (expected one of ",
+        "iccd.toml:13 sources.de.policy: no policy 'opne' (expected one of ",
+        "iccd.toml:18 sources.it.cuntry: unknown key 'cuntry' for kind 'tabular' (expected no further keys)",
+        "iccd.toml:19 sources.it.overlaps: no source 'zz' (expected one of de, fr, it)",
+    ):
         assert named in second.stderr, second.stderr
+
+
+def test_check_names_the_line_of_a_wrong_profile_and_of_a_wrong_option_of_a_database(registry: Path) -> None:
+    (registry / "own.toml").write_text(
+        'title = "x"\nreason = "long enough a reason"\nlegal = "x"\n[tiers.public]\n'
+        'granularity = "count"\nminimum_cell = -1\n[fields]\n'
+    )
+    write_settings(
+        registry,
+        '[sources.it]\nkind = "omop"\nlocation = "it.duckdb"\ncase_rule = "first"\npolicy = "own.toml"\n'
+        '[sources.de]\nkind = "tabular"\nprofile = "encrr"\nlocation = "x"\n'
+        '[sources.ca]\nkind = "tabular"\nprofile = "naaccr-xml"\nlocation = "x"\n'
+        '[sources.gb]\nkind = "tabular"\nprofile = "gone.toml"\nlocation = "x"\n',
+    )
+    result = iccd("check", cwd=registry)
+    assert result.returncode == 2
+    for named in (
+        "iccd.toml:13 sources.it.case_rule: wrong value (expected one of diagnosis, occurrence)",
+        "own.toml:6 tiers.public.minimum_cell: ",
+        "iccd.toml:17 sources.de.profile: no profile named 'encrr' (did you mean 'encr'?)",
+        "iccd.toml:21 sources.ca.profile: profile 'naaccr-xml' is for kind 'naaccr_xml' (expected kind 'tabular')",
+        "iccd.toml:25 sources.gb.profile: no such profile file ",
+    ):
+        assert named in result.stderr, result.stderr
+
+
+def test_a_snapshot_that_cannot_be_opened_is_named_with_what_to_do(loaded: Path) -> None:
+    (snapshot,) = (loaded / "data" / "snapshots" / "fr").glob("*.duckdb")
+    snapshot.write_bytes(b"no database")
+    result = iccd("ask", QUESTION, "--json", cwd=loaded)
+    reason = json.loads(result.stdout)["sources"][0]["reason"]
+    assert "cannot be opened" in reason
+    assert "(expected a file made by `iccd load`)" in reason
+    assert str(loaded) not in reason
 
 
 def test_a_variable_that_overrides_a_whole_table_with_no_table_is_named(
@@ -180,6 +219,14 @@ def test_help_imports_nothing_heavy() -> None:
     code = "import sys; sys.argv=['iccd','--help']\ntry:\n import gateway.cli as c; c.main()\nexcept SystemExit: pass\nprint([m for m in ('numpy','duckdb','fastapi','pydantic','lxml','httpx') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_demo_tells_a_wrong_settings_file_before_it_makes_anything(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text('[gateway]\nid = "org.own"\ndeadline_seconds = -1\n', encoding="utf-8")
+    result = iccd("demo", "--once", "--settings", "own.toml", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "own.toml:3 gateway.deadline_seconds" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["own.toml"]
 
 
 def test_terminology_commands_use_the_file_that_the_settings_name(registry: Path) -> None:

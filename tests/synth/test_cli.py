@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
-from gateway.errors import SourceFailure
+from gateway.errors import BadSettings, SourceFailure
 from gateway.synth.cli import command
 
 
@@ -50,6 +50,31 @@ def test_what_cannot_be_made_is_a_usage_error(arguments: list[str], told: str, t
     result = CliRunner().invoke(command, ["--out", str(tmp_path), *arguments])
     assert result.exit_code == 2
     assert told in result.stderr
+
+
+def test_without_a_folder_they_go_where_the_settings_keep_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "elsewhere"
+    place.mkdir()
+    (place / "iccd.toml").write_text('[gateway]\ndata = "kept"\n', encoding="utf-8")
+    few = ["--cases", "4", "--format", "encr"]
+    named = CliRunner().invoke(command, [*few, "--settings", str(place / "iccd.toml")])
+    assert named.stdout.split() == [str(place / "kept" / "synth" / name) for name in ("truth.parquet", "encr.csv")]
+    monkeypatch.chdir(place)
+    assert CliRunner().invoke(command, few).stdout == named.stdout
+    monkeypatch.chdir(tmp_path)
+    nowhere = CliRunner().invoke(command, few)
+    assert nowhere.exit_code == 2
+    assert "--out" in nowhere.stderr
+    assert "iccd.toml" in nowhere.stderr
+
+
+@pytest.mark.parametrize("out", [[], ["--out", "x"]])
+def test_a_wrong_settings_file_is_told_with_line_and_key(tmp_path: Path, out: list[str]) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text('[gateway]\ndata = "kept"\ntitel = "x"\n', encoding="utf-8")
+    with pytest.raises(BadSettings, match=r"own\.toml:3 gateway\.titel: unknown key .did you mean 'title'"):
+        CliRunner().invoke(command, ["--settings", str(path), *out], catch_exceptions=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["own.toml"]
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from gateway.access.requester import ANONYMOUS
 from gateway.doors.statistics.parse import parse_text
 from gateway.federation.opening import open_context, open_gateway
-from gateway.settings import load_settings, source_configs
+from gateway.settings import GatewaySettings, load_settings, source_configs
 from gateway.sources.base import FileKind
 from gateway.sources.discover import find_kind
 from gateway.sources.loading import load_source
@@ -31,6 +31,19 @@ def test_six_registries_of_six_countries_keep_their_data_in_the_forms_of_the_dem
     assert len(made[1]) == len({registry.country for registry in demo.REGISTRIES}) == 6
     kinds = sorted(FORMATS[registry.format].kind for registry in demo.REGISTRIES)
     assert kinds == ["naaccr_xml", "naaccr_xml", "obds_rki", "omop", "tabular", "tabular"]
+
+
+def test_the_demo_takes_id_title_and_terminology_of_a_settings_file_and_leaves_its_data_alone(
+    made: tuple[Path, dict[str, demo.Made]],
+) -> None:
+    folder, registries = made
+    title = 'A "quoted" title: Größe \\ n'
+    own = GatewaySettings(id="org.own", title=title, data=Path("precious"), terminology=Path("/elsewhere/own.sqlite"))
+    path = folder / "own.toml"
+    path.write_text(demo.settings_text(folder, registries, 8099, own), encoding="utf-8")
+    found = load_settings(path)
+    assert found.gateway == own.model_copy(update={"data": Path("data"), "public_url": "http://127.0.0.1:8099"})
+    assert found.sources == load_settings(folder / "iccd.toml").sources
 
 
 def test_settings_name_files_that_are_there(made: tuple[Path, dict[str, demo.Made]]) -> None:

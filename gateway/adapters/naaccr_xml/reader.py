@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from lxml import etree
@@ -30,7 +30,7 @@ from gateway.adapters.naaccr_xml.items import (
 from gateway.errors import BadFile, BadSettings
 from gateway.safe_xml import Root, line_of, read_elements, read_root
 from gateway.sources.profile import Profile, column_key
-from gateway.sources.reading import NOT_IN_FILE, Sink
+from gateway.sources.reading import NOT_IN_FILE, Record, Sink
 
 SPECIFICATIONS = tuple(f"1.{minor}" for minor in range(9))
 NAMESPACE_SINCE = "1.3"
@@ -84,6 +84,7 @@ def read(path: Path, profile: Profile, sink: Sink) -> None:
             reading.between_patients(found.strays)
         if found.element is not None:
             reading.patient(found.element)
+    sink.ended()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +137,14 @@ def _user_items(header: _Header, profile: Profile) -> Iterable[Item]:
     unknown = sorted(profile.format.keys() - FORMAT_KEYS)
     if unknown:
         raise BadSettings(
-            f"unknown key format.{unknown[0]}", where=profile.where, expected=", ".join(sorted(FORMAT_KEYS))
+            f"unknown key {unknown[0]!r}",
+            where=profile.at("format", unknown[0]),
+            expected=", ".join(sorted(FORMAT_KEYS)),
         )
     paths = profile.format.get("user_dictionaries", [])
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         raise BadSettings(
-            "format.user_dictionaries is no list of files", where=profile.where, expected="a list of paths"
+            "is no list of files", where=profile.at("format", "user_dictionaries"), expected="a list of paths"
         )
     for text in paths:
         uri, items = read_dictionary(Path(profile.where).parent / text)
@@ -221,23 +224,6 @@ def _item_of(column: str, known: Mapping[str, str], profile: Profile) -> str:
     )
 
 
-@dataclass(slots=True)
-class _Record:
-    """Problems of the record at hand; in tolerant mode they are told at once."""
-
-    line: int
-    sink: Sink
-    strict: bool
-    problems: list[tuple[str, str]] = field(default_factory=list)
-
-    def tell(self, item: str, reason: str) -> None:
-        """Count an oddity of this record."""
-        if self.strict:
-            self.problems.append((item, reason))
-        else:
-            self.sink.issue(self.line, item, reason)
-
-
 class _Reading:
     """One pass over one file."""
 
@@ -268,7 +254,7 @@ class _Reading:
             if self.patients_seen:
                 raise self._bad_element(stray, f"the Items of <{ROOT}> before the first <{PATIENT}>")
         if own:
-            record = _Record(line_of(own[0]), self.sink, self.strict)
+            record = Record(line_of(own[0]), self.sink, self.strict)
             self._fill(own, ROOT, self.base, record)
             if record.problems:
                 item, reason = record.problems[0]
@@ -280,7 +266,7 @@ class _Reading:
         plain = self.is_plain(patient)
         if not plain and not self.is_regular(patient):
             self._sift(patient)
-        record = _Record(line_of(patient), self.sink, self.strict)
+        record = Record(line_of(patient), self.sink, self.strict)
         if not plain:
             self._check_numbers(patient, record)
         shared = self.base.copy()
@@ -293,18 +279,15 @@ class _Reading:
     def _tumour(
         self, tumour: etree._Element, shared: list[str | None], problems: list[tuple[str, str]], plain: bool
     ) -> None:
-        record = _Record(line_of(tumour), self.sink, self.strict, problems.copy())
+        record = Record(line_of(tumour), self.sink, self.strict, problems.copy())
         if not plain:
             self._check_numbers(tumour, record)
         values = shared.copy()
         self._fill(tumour, TUMOR, values, record)
-        if record.problems:
-            self.sink.reject(record.line, *record.problems[0])
-        else:
-            self.sink.add(record.line, self.layout.row(values))
+        record.finish(self.layout.row(values))
 
     def _fill(
-        self, parent: Iterable[etree._Element], level: str, values: list[str | None], record: _Record
+        self, parent: Iterable[etree._Element], level: str, values: list[str | None], record: Record
     ) -> list[etree._Element]:
         """Put the texts of a parent's Items where they belong; gives back its Tumors.
 
@@ -340,7 +323,7 @@ class _Reading:
             values[slot] = None
         return tumours
 
-    def _slot_of_odd(self, item: etree._Element, level: str, record: _Record) -> int:
+    def _slot_of_odd(self, item: etree._Element, level: str, record: Record) -> int:
         """Position for an Item whose id its level does not list, or `_UNUSED`."""
         name = item.get("naaccrId")
         if name is None:
@@ -362,7 +345,7 @@ class _Reading:
             return _UNUSED
         return self.layout.slots[level][known.name]
 
-    def _check_numbers(self, parent: etree._Element, record: _Record) -> None:
+    def _check_numbers(self, parent: etree._Element, record: Record) -> None:
         for item in parent.iterchildren(self.item_tag):
             name, number = item.get("naaccrId"), item.get("naaccrNum")
             known = self.items.by_name.get(name or "")

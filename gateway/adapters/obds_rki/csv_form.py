@@ -27,14 +27,14 @@ from gateway.adapters.obds_rki.fields import (
     REPEATED,
     TUMOUR,
     Columns,
-    Record,
+    checked,
     classification_column,
     one_of,
 )
 from gateway.errors import BadFile
 from gateway.safe_xml import open_bytes
 from gateway.sources.profile import column_key
-from gateway.sources.reading import NOT_IN_FILE, Sink
+from gateway.sources.reading import NOT_IN_FILE, Record, Sink
 
 TUMOUR_ID, PATIENT_OF_TUMOUR, PATIENT_ID = "oBDS_RKIPatientTumorId", "oBDS_RKIPatientId", "PatientId"
 KEYS = {
@@ -243,7 +243,7 @@ class _Joining:
         values: dict[str, str | None] = {**self.absent, PATIENT_ID: identity}
         self._add_patient(identity or "", values, record)
         for known in self.fields[TUMOUR]:
-            values[known.name] = record.checked(known, table.cell(row, known.name), values)
+            values[known.name] = checked(record, known, table.cell(row, known.name), values)
         self._add_stages(values, record)
         values[AGE_OF_ZFKD] = values.get("Diagnosealter")
         record.finish(self.columns.row(values))
@@ -259,7 +259,7 @@ class _Joining:
             return
         known = [f for f in self.fields[PATIENT] if f.name != PATIENT_ID]
         for field, text in zip(known, found[1:], strict=True):
-            values[field.name] = record.checked(field, text, values)  # type: ignore[arg-type]  # stored as TEXT
+            values[field.name] = checked(record, field, text, values)  # type: ignore[arg-type]  # stored as TEXT
 
     def _add_stages(self, values: dict[str, str | None], record: Record) -> None:
         found: dict[str, list[str]] = {}

@@ -8,11 +8,11 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gateway.errors import BadSettings
 from gateway.sources.profile import Profile, column_key
-from gateway.sources.reading import Sink
+from gateway.sources.reading import Record
 
 PATIENT, TUMOUR, DELIVERY = "patient", "tumour", "delivery"
 
@@ -130,7 +130,7 @@ class Columns:
         """
         if profile.format:
             raise BadSettings(
-                "format is not used by kind obds_rki", where=profile.where, expected="no [format] section"
+                "format is not used by kind obds_rki", where=profile.at("format"), expected="no [format] section"
             )
         names = tuple(_resolved(column, profile) for column in profile.columns)
         wanted = {*names, "PatientId", "oBDS_RKIPatientTumorId"}
@@ -144,43 +144,20 @@ class Columns:
         return [values.get(name) for name in self.names]
 
 
-@dataclass(slots=True)
-class Record:
-    """Deviations of the record at hand: told at once in tolerant mode, kept as problems in strict mode."""
-
-    line: int
-    sink: Sink
-    strict: bool
-    problems: list[tuple[str, str]] = field(default_factory=list)
-
-    def tell(self, item: str, reason: str) -> None:
-        """Count a deviation."""
-        if self.strict:
-            self.problems.append((item, reason))
-        else:
-            self.sink.issue(self.line, item, reason)
-
-    def checked(self, known: Field, text: str | None, values: Mapping[str, str | None]) -> str | None:
-        """Text of a field held against the schema; `values` are the fields before it in the table."""
-        if text is not None:
-            if known.form.fullmatch(text) is None:
-                self.tell(known.name, NOT_OF_SCHEMA)
-            return text
-        if known.name.endswith(PRECISION_SUFFIX):
-            if values.get(known.name.removesuffix(PRECISION_SUFFIX)) is None:
-                return None
-            self.tell(known.name, NO_PRECISION)
-            return UNSTATED
-        if known.required:
-            self.tell(known.name, MISSING)
-        return None
-
-    def finish(self, row: list[str | None]) -> None:
-        """Add the record, or reject it for its first problem."""
-        if self.problems:
-            self.sink.reject(self.line, *self.problems[0])
-        else:
-            self.sink.add(self.line, row)
+def checked(record: Record, known: Field, text: str | None, values: Mapping[str, str | None]) -> str | None:
+    """Text of a field held against the schema; `values` are the fields before it in the table."""
+    if text is not None:
+        if known.form.fullmatch(text) is None:
+            record.tell(known.name, NOT_OF_SCHEMA)
+        return text
+    if known.name.endswith(PRECISION_SUFFIX):
+        if values.get(known.name.removesuffix(PRECISION_SUFFIX)) is None:
+            return None
+        record.tell(known.name, NO_PRECISION)
+        return UNSTATED
+    if known.required:
+        record.tell(known.name, MISSING)
+    return None
 
 
 _BY_KEY = {column_key(known.name): known.name for known in FIELDS} | {

@@ -19,14 +19,14 @@ from gateway.adapters.obds_rki.fields import (
     PATIENT,
     TUMOUR,
     Columns,
-    Record,
+    checked,
     classification_column,
     one_of,
     zfkd_age,
 )
 from gateway.errors import BadFile
 from gateway.safe_xml import Root, line_of, read_elements, read_root
-from gateway.sources.reading import NOT_IN_FILE, Sink
+from gateway.sources.reading import NOT_IN_FILE, Record, Sink
 
 NAMESPACE = "http://www.basisdatensatz.de/oBDS/XML"
 ROOT = "oBDS_RKI"
@@ -56,6 +56,7 @@ def read_xml(path: Path, columns: Columns, sink: Sink, *, strict: bool) -> None:
         if found.element is not None:
             reading.patient(found.element)
             patients += 1
+    sink.ended()
 
 
 def _namespace_of(root: Root, path: Path, sink: Sink, strict: bool) -> str | None:
@@ -144,7 +145,7 @@ class _Reading:
             if odd is not None:
                 record.tell(known.name, odd)
             if odd is None or text is not None:
-                text = record.checked(known, text, values)
+                text = checked(record, known, text, values)
             values[known.name] = text
         return values
 

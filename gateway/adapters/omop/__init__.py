@@ -6,7 +6,7 @@ and sqlglot are imported when a source is opened, so that commands that open non
 
 from __future__ import annotations
 
-from gateway.adapters.omop.settings import OPTIONS
+from gateway.adapters.omop.settings import OPTIONS, read_settings
 from gateway.sources.base import Context, LiveKind, Source, SourceConfig
 
 
@@ -23,4 +23,4 @@ def open_omop(config: SourceConfig, context: Context) -> Source:
     return OmopSource(config, context)
 
 
-KIND = LiveKind("omop", open=open_omop, options=OPTIONS)
+KIND = LiveKind("omop", open=open_omop, options=OPTIONS, check=read_settings)

@@ -81,8 +81,8 @@ def read_settings(config: SourceConfig) -> OmopSettings:
         Naming the key and what was expected.
     """
     if len(config.locations) != 1:
-        raise BadSettings("needs one location", where=f"{config.where} location", expected=EXPECTED_LOCATION)
-    file, url, name = _place(config.locations[0], config.where)
+        raise BadSettings("needs one location", where=config.at("location"), expected=EXPECTED_LOCATION)
+    file, url, name = _place(config.locations[0], config.at("location"))
     schema = _text(config, "schema")
     return OmopSettings(
         name=name,
@@ -106,10 +106,10 @@ def _place(location: str, where: str) -> tuple[Path | None, str | None, str]:
     elif scheme in ("postgresql", "postgres"):
         return None, location, _server_name(location, where)
     elif scheme:
-        raise BadSettings(f"unknown kind of database {scheme!r}", where=f"{where} location", expected=EXPECTED_LOCATION)
+        raise BadSettings(f"unknown kind of database {scheme!r}", where=where, expected=EXPECTED_LOCATION)
     path = Path(location)
     if not path.is_absolute() or path.suffix not in FILE_SUFFIXES:
-        raise BadSettings("is no place of a database", where=f"{where} location", expected=EXPECTED_LOCATION)
+        raise BadSettings("is no place of a database", where=where, expected=EXPECTED_LOCATION)
     return path, None, path.name
 
 
@@ -118,12 +118,10 @@ def _server_name(url: str, where: str) -> str:
         parts = urlsplit(url)
         port = parts.port or 5432
     except ValueError:
-        raise BadSettings("the URL cannot be read", where=f"{where} location", expected=EXPECTED_LOCATION) from None
+        raise BadSettings("the URL cannot be read", where=where, expected=EXPECTED_LOCATION) from None
     database = parts.path.strip("/")
     if not parts.hostname or not database:
-        raise BadSettings(
-            "the URL names no server or no database", where=f"{where} location", expected=EXPECTED_LOCATION
-        )
+        raise BadSettings("the URL names no server or no database", where=where, expected=EXPECTED_LOCATION)
     return f"{parts.hostname}:{port}/{database}"
 
 
@@ -134,7 +132,7 @@ def _password(config: SourceConfig) -> str | None:
     if variable not in os.environ:
         raise BadSettings(
             f"environment variable {variable} is not set",
-            where=f"{config.where} password_env",
+            where=config.at("password_env"),
             expected="the name of a variable that holds the password",
         )
     return os.environ[variable]
@@ -144,25 +142,25 @@ def _text(config: SourceConfig, key: str) -> str | None:
     value = config.options.get(key)
     if value is None or (isinstance(value, str) and value.strip()):
         return value
-    raise BadSettings("wrong value", where=f"{config.where} {key}", expected="a text that is not blank")
+    raise BadSettings("wrong value", where=config.at(key), expected="a text that is not blank")
 
 
 def _one_of(config: SourceConfig, key: str, allowed: tuple[str, ...]) -> str | None:
     value = config.options.get(key)
     if value is None or value in allowed:
         return str(value) if value is not None else None
-    raise BadSettings("wrong value", where=f"{config.where} {key}", expected=f"one of {', '.join(allowed)}")
+    raise BadSettings("wrong value", where=config.at(key), expected=f"one of {', '.join(allowed)}")
 
 
 def _integers(config: SourceConfig, key: str) -> tuple[int, ...]:
     value = config.options.get(key, [])
     if isinstance(value, list | tuple) and all(type(item) is int for item in value):
         return tuple(value)
-    raise BadSettings("wrong value", where=f"{config.where} {key}", expected="a list of concept ids")
+    raise BadSettings("wrong value", where=config.at(key), expected="a list of concept ids")
 
 
 def _number(config: SourceConfig, key: str, default: float, low: float, high: float) -> float:
     value = config.options.get(key, default)
     if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
         return float(value)
-    raise BadSettings("wrong value", where=f"{config.where} {key}", expected=f"a number from {low:g} to {high:g}")
+    raise BadSettings("wrong value", where=config.at(key), expected=f"a number from {low:g} to {high:g}")

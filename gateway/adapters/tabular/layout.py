@@ -73,7 +73,7 @@ def layout_of(profile: Profile) -> Layout:
     """
     faults = []
     for key, value in profile.format.items():
-        where = f"{profile.where} format.{key}"
+        where = profile.at("format", key)
         if key not in _CHECKS:
             near = difflib.get_close_matches(key, list(_CHECKS), n=1)
             hint = f" (did you mean {near[0]!r}?)" if near else ""
@@ -81,7 +81,7 @@ def layout_of(profile: Profile) -> Layout:
         elif not _CHECKS[key][0](value):
             faults.append(f"{where}: wrong value (expected {_CHECKS[key][1]})")
     if not faults and (profile.format.get("header", True) is True) == ("names" in profile.format):
-        faults.append(f"{profile.where} format: `names` belongs to header = false (expected one of the two)")
+        faults.append(f"{profile.at('format')}: `names` belongs to header = false (expected one of the two)")
     if faults:
         raise BadSettings("\n".join(faults))
     given = {key: tuple(value) if isinstance(value, list) else value for key, value in profile.format.items()}
@@ -124,6 +124,7 @@ def _first_lines(path: Path, layout: Layout) -> list[str]:
     """The lines up to the header, in the first encoding that can read them."""
     with open_plain(path) as file:
         raw = [file.readline(LONGEST_LINE) for _ in range(layout.skip + 1)]
+    _refuse_wide(b"".join(raw), path, layout)
     for encoding in layout.encodings:
         try:
             text = b"".join(raw).decode(encoding)
@@ -133,6 +134,22 @@ def _first_lines(path: Path, layout: Layout) -> list[str]:
     raise BadFile(
         "the header is in none of the encodings of the profile", where=f"{path}:1", expected=", ".join(layout.encodings)
     )
+
+
+def _refuse_wide(start: bytes, path: Path, layout: Layout) -> None:
+    """Encodings of one byte read UTF-16 as NUL bytes between the letters, and then find no column."""
+    marked = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if (marked or b"\0" in start) and not any(_is_wide(name) for name in layout.encodings):
+        what = "the file is in UTF-16" if marked else "the file holds NUL bytes, as UTF-16 does"
+        raise BadFile(
+            what,
+            where=f"{path}:1",
+            expected=f"one of the encodings of the profile ({', '.join(layout.encodings)}); save it as UTF-8",
+        )
+
+
+def _is_wide(encoding: str) -> bool:
+    return codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
 
 
 def _likeliest(line: str, path: Path) -> str:

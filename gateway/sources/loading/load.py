@@ -1,7 +1,8 @@
 """Files of one source into the snapshot that serves: read, normalise, build aside, check, switch.
 
-Nothing replaces a good snapshot unless every record read is accounted for (read = accepted + quarantined + rejected),
-the share of bad records is within the profile's, and the new file's cube and rows agree. Memory does not depend on the
+Nothing is served unless every record read is accounted for (read = accepted + quarantined + rejected) and the new file's
+cube and rows agree. Nothing replaces a better snapshot with a share of bad records above the profile's; where such a one
+is served, as the first or by force, every answer says how much may be missing. Memory does not depend on the
 size of the files: work tables spill to the data folder.
 """
 
@@ -40,13 +41,14 @@ from gateway.sources.loading.report import (
 from gateway.sources.loading.spool import FileState, Odd, Spool
 from gateway.sources.loading.tables import Tables
 from gateway.sources.profile import DATE_FIELDS, FIELD_NAMES, Profile, load_profile, names_of
-from gateway.sources.snapshot import SnapshotMeta, SnapshotStore, build_snapshot, work_connection
+from gateway.sources.snapshot import Facts, SnapshotMeta, SnapshotStore, build_snapshot, facts_of, work_connection
 
 MEMORY_MIB = 256
 THREADS = 2
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FULL_WORDS = ("No space left", "File too large", "max_temp_directory_size", "Disk quota")
 _HASH_PIECE = 1 << 20
+NO_RECORD = "holds no record: nothing to count"
 
 Progress = Callable[[LoadProgress], None]
 
@@ -70,7 +72,7 @@ def load_source(
     kind
         Reader of the files.
     force
-        Let a snapshot serve although more records are bad than the profile allows.
+        Let a snapshot replace a better one although more of its records are bad than the profile allows.
     progress
         Called while the load runs.
 
@@ -86,7 +88,7 @@ def load_source(
     BadFile
         A file is missing, empty, broken, not what the profile says, or changed while it was read.
     LoadRefused
-        Too many bad records, or another load of this source is running.
+        A better snapshot serves, or another load of this source is running.
     SourceUnavailable
         The disk is full.
     """
@@ -95,7 +97,7 @@ def load_source(
     store = SnapshotStore(config.data, config.id)
     load = _Load(config, context, kind, profile, f"{created:%Y%m%dT%H%M%S}.{created.microsecond:06}", progress)
     with store.loading(load.snapshot) as target, _scratch(store.folder) as scratch, _disk_faults(store.folder):
-        report = load.run(scratch, target, created.isoformat(timespec="seconds"), force)
+        report = load.run(scratch, target, created.isoformat(timespec="seconds"), force, _serving(store))
         load.tell("installing", None)
         store.install(target, load.snapshot)
         load.lap("installing")
@@ -115,12 +117,14 @@ def profile_of(config: SourceConfig, kind: FileKind) -> Profile:
     name = config.profile or kind.default_profile
     if name is None:
         raise BadSettings(
-            "no profile named", where=config.where, expected='profile = "NAME" or the path of a TOML file'
+            "no profile named", where=config.at("profile"), expected='profile = "NAME" or the path of a TOML file'
         )
-    profile = load_profile(name)
+    profile = load_profile(name, config.at("profile"))
     if profile.kind != kind.name:
         raise BadSettings(
-            f"profile {profile.name!r} is for kind {profile.kind!r}", where=config.where, expected=f"kind {kind.name!r}"
+            f"profile {profile.name!r} is for kind {profile.kind!r}",
+            where=config.at("profile"),
+            expected=f"kind {kind.name!r}",
         )
     if kind.check is not None:
         kind.check(profile)
@@ -156,7 +160,7 @@ class _Load:
         self.seconds[stage] = round(now - self.clock, 3)
         self.clock = now
 
-    def run(self, scratch: Path, target: Path, loaded_at: str, force: bool) -> LoadReport:
+    def run(self, scratch: Path, target: Path, loaded_at: str, force: bool, serving: Facts | None) -> LoadReport:
         connection = work_connection(scratch / "work.duckdb", scratch / "spill", memory_mib=MEMORY_MIB, threads=THREADS)
         try:
             connection.execute("SET enable_progress_bar = false")
@@ -168,10 +172,11 @@ class _Load:
             tables, fields = self._normalise(connection, spool)
             self.lap("normalising")
             report = self._report(tables, fields, spool, loaded_at, force)
-            _refuse_bad(report, self.profile, target.parent, force)
+            if serving is not None and not force:
+                _refuse_worse(report, serving, target.parent)
             self.tell("building", None)
             never = _never_filled(self.profile)
-            meta = SnapshotMeta(self.config.id, self.snapshot, loaded_at, report.as_json(), never)
+            meta = SnapshotMeta(self.config.id, self.snapshot, loaded_at, report.as_json(), never, report.unusable)
             build_snapshot(connection, target, meta, self.context.terminology)
             _check_snapshot(target, report.accepted)
             self.lap("building")
@@ -203,7 +208,7 @@ class _Load:
                 self.done_bytes += state.size
                 self.records = spool.records
                 self.tell("reading", path)
-        if not spool.records:
+        if not spool.records and not all(state.ended for state in spool.files):
             raise BadFile("no record in the file", where=", ".join(map(str, paths)), expected="at least one record")
 
     def _normalise(self, connection: duckdb.DuckDBPyConnection, spool: Spool) -> tuple[Tables, tuple[Normaliser, ...]]:
@@ -238,6 +243,7 @@ class _Load:
                 Quarantined(names[file], line, finding.field, finding.reason, finding.code)
                 for file, line, finding in tables.quarantined(QUARANTINE_LISTED)
             ),
+            max_reject_share=self.profile.max_reject_share,
             seconds=dict(self.seconds),
             forced=force,
         )
@@ -357,6 +363,7 @@ def _file_report(tables: Tables, number: int, state: FileState) -> FileReport:
         quarantined=counts.quarantined,
         rejected=counts.filtered + counts.refused + state.rejected,
         filtered=counts.filtered,
+        repeated=counts.repeated,
         unknown_columns=state.unknown_columns,
         missing_columns=state.missing_columns,
     )
@@ -378,6 +385,8 @@ def _issues(tables: Tables, fields: Sequence[Normaliser], spool: Spool, names: S
     for number, state in enumerate(spool.files):
         yield from _odd_issues(names[number], state.rejects, "rejected")
         yield from _odd_issues(names[number], state.issues, "note")
+        if not tables.counts(number).raw + state.rejected:
+            yield Issue(names[number], "file", NO_RECORD, 1, (), "note")
     for file, finding, count, lines in tables.issues(fields, LINES_NAMED):
         severity = "note" if finding.note else "unknown"
         reason = f"{finding.reason} ({finding.code})" if finding.code else finding.reason
@@ -389,19 +398,29 @@ def _odd_issues(file: str, found: Mapping[tuple[str, str], Odd], severity: str) 
         yield Issue(file, item, reason, odd.count, tuple(odd.lines), severity)
 
 
-def _refuse_bad(report: LoadReport, profile: Profile, folder: Path, force: bool) -> None:
-    filtered = sum(file.filtered for file in report.files)
-    considered = report.read - filtered
-    bad = report.quarantined + report.rejected - filtered
-    if force or (report.accepted and bad <= considered * profile.max_reject_share):
+def _serving(store: SnapshotStore) -> Facts | None:
+    """Facts of the snapshot that serves; None if there is none that can be read, which protects nothing."""
+    path = store.current()
+    try:
+        return None if path is None else facts_of(path)
+    except SourceFailure:
+        return None
+
+
+def _refuse_worse(report: LoadReport, serving: Facts, folder: Path) -> None:
+    """A snapshot gives way to one within its profile, or to one that is no worse than itself."""
+    served = serving.report.get("bad_share")
+    share = max(report.max_reject_share, served if isinstance(served, float) else 0.0)
+    emptied = serving.cases > 0 and not report.accepted
+    if not emptied and report.bad_share <= share:
         return
     kept = folder / "refused.report.json"
     kept.write_text(json.dumps(report.as_json(), indent=1), encoding="utf-8")
-    most = "; ".join(f"{count} {reason}" for reason, count in list(report.reasons.items())[:5])
+    most = "; ".join(f"{count} {reason}" for reason, count in list(report.reasons.items())[:5]) or NO_RECORD
     raise LoadRefused(
-        f"{bad} of {considered} records are rejected or quarantined ({most}); see {kept}",
+        f"{report.bad} of {report.considered} records are rejected or quarantined ({most}); see {kept}",
         where=", ".join(file.file for file in report.files),
-        expected=f"at most {profile.max_reject_share:.1%} and one accepted case, or a load with force",
+        expected=f"at most {share:.1%}{' and one accepted case' if serving.cases else ''}, or a load with force",
     )
 
 

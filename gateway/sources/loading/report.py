@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from gateway.model.answer import Unusable
+
 QUARANTINE_LISTED = 10_000
 """Most quarantined records that a report names one by one; the counts are always complete."""
 LINES_NAMED = 20
@@ -80,6 +82,8 @@ class FileReport:
     ----------
     filtered
         Those of `rejected` that the profile's `[[only]]` rules do not keep.
+    repeated
+        Those of `quarantined` that only repeat a patient and tumour: no tumour is missing for them.
     unknown_columns
         Columns that the profile does not name.
     missing_columns
@@ -94,6 +98,7 @@ class FileReport:
     quarantined: int
     rejected: int
     filtered: int
+    repeated: int
     unknown_columns: tuple[str, ...] = ()
     missing_columns: tuple[str, ...] = ()
 
@@ -110,6 +115,8 @@ class LoadReport:
         Reason -> records, for all quarantined and rejected records.
     quarantine
         The first `QUARANTINE_LISTED` quarantined records.
+    max_reject_share
+        Share of bad records that the profile allows.
     seconds
         Stage -> seconds.
     """
@@ -124,6 +131,7 @@ class LoadReport:
     reasons: Mapping[str, int]
     issues: tuple[Issue, ...]
     quarantine: tuple[Quarantined, ...]
+    max_reject_share: float
     seconds: Mapping[str, float]
     forced: bool = False
 
@@ -147,7 +155,29 @@ class LoadReport:
         """Records that could not be read or that the profile does not keep."""
         return sum(file.rejected for file in self.files)
 
+    @property
+    def considered(self) -> int:
+        """Records that the profile keeps, good or bad."""
+        return self.read - sum(file.filtered for file in self.files)
+
+    @property
+    def bad(self) -> int:
+        """Records that the profile keeps and that are no case."""
+        return self.considered - self.accepted
+
+    @property
+    def bad_share(self) -> float:
+        """Share of bad records among those considered; 0 of none."""
+        return self.bad / self.considered if self.considered else 0.0
+
+    @property
+    def unusable(self) -> Unusable | None:
+        """Records in each of which a tumour may be missing, if more are bad than the profile allows."""
+        missing = self.bad - sum(file.repeated for file in self.files)
+        beyond = self.bad_share > self.max_reject_share
+        return Unusable(missing, self.considered) if beyond and missing else None
+
     def as_json(self) -> dict[str, object]:
         """The report as JSON can hold it."""
-        totals = {name: getattr(self, name) for name in ("read", "accepted", "quarantined", "rejected")}
+        totals = {name: getattr(self, name) for name in ("read", "accepted", "quarantined", "rejected", "bad_share")}
         return asdict(self) | totals

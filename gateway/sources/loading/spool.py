@@ -58,6 +58,8 @@ class FileState:
         Line of the first record, for a file that was taken in one piece.
     gaps
         Lines in such a file that are no record: blank or rejected.
+    ended
+        Whether the reader met the end that the file's form marks.
     """
 
     path: Path
@@ -70,6 +72,7 @@ class FileState:
     odd_lines: set[int] = field(default_factory=set)
     unknown_columns: tuple[str, ...] = ()
     missing_columns: tuple[str, ...] = ()
+    ended: bool = False
 
     @property
     def rejected(self) -> int:
@@ -128,6 +131,10 @@ class Spool:
         self._file.issues.setdefault((item, reason), Odd()).at(line)
         if self._strict:
             self._file.odd_lines.add(line)
+
+    def ended(self) -> None:
+        """The file was read to the end that its form marks; see gateway.sources.reading.Sink."""
+        self._file.ended = True
 
     def csv(
         self,

@@ -44,6 +44,7 @@ class Counts:
     filtered: int
     refused: int
     quarantined: int
+    repeated: int
     accepted: int
 
 
@@ -293,7 +294,8 @@ class Tables:
         """Records of one file by what became of them."""
         raw, kept = (self._one(f"SELECT count(*) FROM {table} WHERE file = {file}") for table in ("raw", "kept"))
         ((out, refused),) = self._run(f"SELECT count(*), count(refused) FROM kept_out WHERE file = {file}").fetchall()
-        return Counts(raw, raw - kept, refused, out - refused, kept - out)
+        repeated = self._one(f"SELECT count(*) FROM repeats WHERE file = {file}")
+        return Counts(raw, raw - kept, refused, out - refused, repeated, kept - out)
 
     def locate(self, files: Sequence[FileState]) -> None:
         """Make what `places` needs: first row and line of each file, and its lines that are no record."""

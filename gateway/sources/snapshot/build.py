@@ -250,6 +250,8 @@ def _write_meta(connection: duckdb.DuckDBPyConnection, meta: SnapshotMeta, termi
         "never": json.dumps(sorted(never)),
         "terminology": terminology.version,
         "code_systems": json.dumps(_code_systems(connection)),
+        "unusable": str(meta.unusable.records if meta.unusable else 0),
+        "considered": str(meta.unusable.considered if meta.unusable else cases),
         "cases": str(cases),
         "patients": str(patients),
     }

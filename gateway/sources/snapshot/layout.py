@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-FORMAT = "2"
+from gateway.model.answer import Unusable
+
+FORMAT = "3"
 """Version of the tables below; a file of another version is refused by name."""
 
 LOW = -1
@@ -63,6 +65,8 @@ class SnapshotMeta:
         Load report, as JSON can hold it: counts, rejects by reason, files.
     never
         Question fields that the profile never fills; fields without any value in the rows are added.
+    unusable
+        Records that could not be used, if they are more than the profile allows.
     """
 
     source: str
@@ -70,6 +74,7 @@ class SnapshotMeta:
     created: str
     report: Mapping[str, object] = field(default_factory=dict)
     never: frozenset[str] = frozenset()
+    unusable: Unusable | None = None
 
 
 # Ids are noise, so compressing them gains little, and reading one would unpack a thousand.

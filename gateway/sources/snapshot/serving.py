@@ -11,9 +11,10 @@ from threading import Lock
 import duckdb
 
 from gateway.errors import SourceFailure
-from gateway.model.answer import SourceAnswer
+from gateway.model.answer import SourceAnswer, Unusable
+from gateway.model.fields import UNKNOWN_LABEL
 from gateway.model.query import CaseQuery, Page, Unit
-from gateway.model.values import Count
+from gateway.model.values import ZERO, Count
 from gateway.sources.base import Deadline
 from gateway.sources.snapshot.counting import Counter, Question
 from gateway.sources.snapshot.cube import Cache
@@ -46,6 +47,8 @@ class Facts:
         Systems and editions that diagnoses are coded in.
     report
         The load report.
+    unusable
+        Records that could not be used, if they are more than the profile allows.
     """
 
     snapshot: str
@@ -57,6 +60,7 @@ class Facts:
     never: frozenset[str]
     code_systems: tuple[tuple[str, str | None], ...]
     report: dict[str, object]
+    unusable: Unusable | None
 
 
 def read_facts(connection: duckdb.DuckDBPyConnection, path: Path) -> Facts:
@@ -84,6 +88,7 @@ def read_facts(connection: duckdb.DuckDBPyConnection, path: Path) -> Facts:
         never=frozenset(json.loads(meta["never"])),
         code_systems=tuple((system, edition) for system, edition in json.loads(meta["code_systems"])),
         report=json.loads(meta["report"]),
+        unusable=Unusable(records, int(meta["considered"])) if (records := int(meta["unusable"])) else None,
     )
 
 
@@ -154,6 +159,8 @@ class Snapshot:
         answer = SourceAnswer(total=total, cells=cells, snapshot=self.facts.snapshot)
         if query.page is not None:
             answer = await self._with_page(answer, question, query.page, deadline)
+        if self.facts.unusable is not None:
+            answer = widened(answer, self.facts.unusable, len(query.by))
         return self._answers.put(key, answer)
 
     async def _with_page(
@@ -168,6 +175,18 @@ class Snapshot:
                 counted, _ = await self._counter.count(replace(question, unit=unit, by=()), deadline)
             possible = _only_possible(counted)
         return replace(answer, cases=records.cases, next_after=records.next_after, possible_records=possible)
+
+
+def widened(answer: SourceAnswer, unusable: Unusable, dimensions: int) -> SourceAnswer:
+    """An answer in which every unusable record is possible, as a case of which nothing at all is known would be."""
+    more = Count(0, unusable.records)
+    cells = answer.cells
+    if dimensions:
+        unknown = (UNKNOWN_LABEL,) * dimensions
+        table = dict(cells)
+        cells = tuple(sorted((table | {unknown: table.get(unknown, ZERO) + more}).items(), key=lambda cell: cell[0]))
+    possible = answer.possible_records + unusable.records
+    return replace(answer, total=answer.total + more, cells=cells, possible_records=possible, unusable=unusable)
 
 
 def _only_possible(count: Count) -> int:

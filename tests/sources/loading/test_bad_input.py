@@ -50,6 +50,9 @@ def lines_of(count: int) -> str:
         (gzip.compress(b"", mtime=0), "ends before its first record"),
         (gzip.compress(TEXT.encode() * 50, mtime=0)[:-20], "gzip data are broken or cut off"),
         (b"\x1f\x8b" + b"x" * 50, "gzip data are broken or cut off"),
+        (TEXT.encode("utf-16"), "the file is in UTF-16 .*utf-8-sig, cp1252.*save it as UTF-8"),
+        (TEXT.encode("utf-16-le"), "holds NUL bytes, as UTF-16 does"),
+        (gzip.compress(TEXT.encode("utf-16-be"), mtime=0), "holds NUL bytes, as UTF-16 does"),
         (TEXT.replace("histology", "history").encode(), "lacks 'histology' for diagnosis"),
         (TEXT.replace("id;", "pat;", 1).encode(), "lacks 'id' for patient"),
         (TEXT.replace("sex", "id", 1).encode(), "has id more than once"),
@@ -140,6 +143,7 @@ def test_the_report_is_kept_beside_the_snapshot_and_old_ones_go(tmp_path: Path) 
 
 def test_no_text_of_a_patient_is_in_an_error_or_a_report(tmp_path: Path) -> None:
     secrets = ("Mustermann", "19991231")
+    load_files(tmp_path, {"file.csv": TEXT})
     bad = "Mustermann;1;1;19991231x;Mustermann;9500;3\nMustermann;1;Mustermann;19991231;C74.9;19991231;3\n"
     with pytest.raises(LoadRefused) as caught:
         load_files(tmp_path, {"file.csv": f"{HEADER}\n{bad}"})
