@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,8 +62,17 @@ class Made:
     dirt: dict[str, int]
 
 
-def make_demo(folder: Path, seed: int, port: int = 8080) -> dict[str, Made]:
+def make_demo(
+    folder: Path, seed: int, port: int = 8080, registries: Sequence[Registry] = REGISTRIES
+) -> dict[str, Made]:
     """Make the registries under `folder/files`, their truth tables under `folder/truth`, and `folder/iccd.toml`.
+
+    Parameters
+    ----------
+    port
+        Where the settings say that the demo serves.
+    registries
+        Which registries, and how many cases each has.
 
     Returns
     -------
@@ -72,14 +82,16 @@ def make_demo(folder: Path, seed: int, port: int = 8080) -> dict[str, Made]:
     files, truths = folder / "files", folder / "truth"
     files.mkdir(parents=True, exist_ok=True)
     truths.mkdir(parents=True, exist_ok=True)
-    made = {registry.id: _make(registry, files, truths, seed) for registry in REGISTRIES}
-    (folder / "iccd.toml").write_text(settings_text(folder, made, port), encoding="utf-8")
+    made = {registry.id: _make(registry, files, truths, seed + number) for number, registry in enumerate(registries)}
+    (folder / "iccd.toml").write_text(settings_text(folder, made, port, registries), encoding="utf-8")
     return made
 
 
-def settings_text(folder: Path, made: dict[str, Made], port: int = 8080) -> str:
+def settings_text(
+    folder: Path, made: dict[str, Made], port: int = 8080, registries: Sequence[Registry] = REGISTRIES
+) -> str:
     """Settings that plug in the registries that were made."""
-    blocks = [_block(registry, made[registry.id].location.relative_to(folder)) for registry in REGISTRIES]
+    blocks = [_block(registry, made[registry.id].location.relative_to(folder)) for registry in registries]
     return _GATEWAY.format(port=port) + "".join(blocks)
 
 
@@ -110,7 +122,7 @@ policy = "open"
 def _make(registry: Registry, files: Path, truths: Path, seed: int) -> Made:
     truth = make_truth(
         registry.cases,
-        seed + REGISTRIES.index(registry),
+        seed,
         truths / f"{registry.id}.parquet",
         registry=registry.id,
         countries=(registry.country,),
