@@ -1,4 +1,4 @@
-"""The demo with a two-hundredth of its cases, made, loaded and served by its own commands, and the clients that ask it."""
+"""The demo with a hundredth of its cases, made, loaded and served by its own commands, and the clients that ask it."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def demo(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """The demo on a free port."""
     folder = tmp_path_factory.mktemp("demo")
     port = free_port()
-    make_demo(folder, 2023, port, [replace(each, cases=each.cases // 200) for each in REGISTRIES])
+    make_demo(folder, 2023, port, [replace(each, cases=each.cases // 100) for each in REGISTRIES])
     command = [sys.executable, "-m", "gateway"]
     settings = ["--settings", str(folder / "iccd.toml")]
     subprocess.run([*command, "load", *settings], cwd=ROOT, check=True, capture_output=True)
