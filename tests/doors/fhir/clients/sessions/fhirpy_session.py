@@ -10,12 +10,10 @@ ICCC = "http://terminology.hl7.org/CodeSystem/iccc-3"
 
 def session(state):
     client = SyncFHIRClient(state.base)
-    counting = SyncFHIRClient(state.base, extra_headers={"Prefer": "handling=lenient"})
     conditions, patients = client.resources("Condition"), client.resources("Patient")
     for question in state.questions:
         found = client.resources(question["type"]).search(Raw(**question["search"]))
-        counted = counting.resources(question["type"]).search(Raw(**question["search"]))
-        state.answer(question, total(counted), [item.id for item in found.limit(state.page).fetch_all()])
+        state.answer(question, total(found), [item.id for item in found.limit(state.page).fetch_all()])
 
     statement = client.execute("metadata", method="get")
     state.check("metadata names FHIR 4.0.1", statement.fhirVersion == "4.0.1")
@@ -27,7 +25,7 @@ def session(state):
     topography = condition.get_by_path(["bodySite", 0, "coding", {"system": ICCC.replace("iccc-3", "icd-o-3")}, "code"])
     state.check("the body site has its code", topography.startswith("C"))
     state.check("get by _id gives the same", conditions.search(_id=condition.id).get() == condition)
-    state.check("values with a comma between are an OR", either(counting.resources("Condition")))
+    state.check("values with a comma between are an OR", either(conditions))
 
     expanded = client.execute("ValueSet/$expand", method="get", params={"url": f"{ICCC}?fhir_vs=isa/IV"})
     state.check("a group is expanded", "IV(a)" in {member.code for member in members(expanded.expansion.contains)})
