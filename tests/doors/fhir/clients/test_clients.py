@@ -6,6 +6,7 @@ Versions are pinned in requirements.txt and package.json. A session uses every f
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,16 @@ from tests.doors.fhir.clients.conftest import FEATURES, PAGE, Demo
 
 Json = dict[str, Any]
 
+DOCS = Path(__file__).parents[4] / "docs" / "doors" / "fhir-clients.md"
+EXAMPLE = re.compile(
+    r"^## (?P<client>.+?)\n(?:(?!^## ).)*?```(?P<language>\w+)\n(?P<code>.*?)```", re.MULTILINE | re.DOTALL
+)
+EXAMPLES = list(EXAMPLE.finditer(DOCS.read_text("utf-8")))
+ENDINGS = {"python": ".py", "javascript": ".mjs"}
+
 SESSIONS = {
     "fhirpy": ("fhirpy_session.py", {"include", "revinclude", "sort", "elements", "versions", "observation", "batch"}),
-    "fhirclient (Python)": ("fhirclient_session.py", {"include", "revinclude", "observation", "summary"}),
+    "fhirclient for Python": ("fhirclient_session.py", {"include", "revinclude", "observation", "summary"}),
     "fhir-pyrate": ("fhir_pyrate_session.py", {"sort", "include", "observation"}),
     "fhirpathpy": ("fhirpathpy_session.py", {"observation"}),
     "fhir-kit-client": (
@@ -76,3 +84,28 @@ def test_the_questions_have_exact_and_bounded_answers_over_several_pages(demo: D
 def test_every_feature_is_used_by_some_client() -> None:
     used = {feature for _, abilities in SESSIONS.values() for feature in abilities}
     assert set(FEATURES) - used == {"has"}, "a question uses _has"
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["client"])
+def test_an_example_of_the_docs_prints_the_number_of_kidney_tumours(
+    example: re.Match[str], demo: Demo, sessions: Path, run_script: Callable[..., str]
+) -> None:
+    code = example["code"].replace("http://127.0.0.1:8080/fhir", demo.base)
+    assert demo.base in code
+    script = sessions / f"example{ENDINGS[example['language']]}"
+    script.write_text(code, "utf-8")
+    low, high = demo.bounds("topography=C64.9")
+    assert low == high > 20, "more than a page of an example"
+    assert set(run_script(script).split()) == {str(low)}
+
+
+def test_every_client_has_an_example_and_its_pinned_version_in_the_docs() -> None:
+    sections = {example["client"]: example[0] for example in EXAMPLES}
+    assert list(sections) == list(SESSIONS)
+    here = Path(__file__).parent
+    pins = dict(line.split("==") for line in (here / "requirements.txt").read_text("utf-8").split("\n") if "==" in line)
+    packages = json.loads((here / "package.json").read_text("utf-8"))["dependencies"]
+    names = {"fhirclient for Python": "fhirclient", "fhirclient.js": "fhirclient", "fhirpath.js": "fhirpath"}
+    for client, section in sections.items():
+        held = pins if "```python" in section else packages
+        assert f", {held[names.get(client, client)]}." in section
