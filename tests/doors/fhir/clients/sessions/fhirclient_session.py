@@ -47,7 +47,11 @@ def more(state, server):
         subjects = {item.resource.subject.reference for item in found.entry if isinstance(item.resource, Condition)}
         state.check("_include brings every patient once", {f"Patient/{name}" for name in patients} == subjects)
     if state.has("revinclude"):
-        found = next(iter(Patient.where(struct={"_count": "20"}).include("subject", Condition).perform_iter(server)))
+        found = next(
+            iter(
+                Patient.where(struct={"_count": "20"}).include("subject", Condition, reverse=True).perform_iter(server)
+            )
+        )
         patients = {f"Patient/{item.resource.id}" for item in found.entry if isinstance(item.resource, Patient)}
         subjects = {item.resource.subject.reference for item in found.entry if isinstance(item.resource, Condition)}
         state.check("_revinclude brings a tumour of every patient", patients == subjects)

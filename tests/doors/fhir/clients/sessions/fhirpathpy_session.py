@@ -45,7 +45,7 @@ def check_conditions(state, bundle):
     known = [item for item in conditions if {"onsetDateTime", "onsetPeriod"} & item.keys()]
     state.check("onset as a choice type", days and len(days) + len(periods) == len(known))
     values = path(bundle, f"{MATCHES}.extension('{HISTOLOGY}').value.coding.code")
-    state.check("morphology in the extension of mCODE", values and all("/" in str(code) for code in values))
+    state.check("morphology in the extension of mCODE", values and all(str(code)[:4].isdigit() for code in values))
     ages = path(bundle, f"{MATCHES}.extension('{AGE}').extension('completedYears').value.ofType(Age).value")
     state.check("age at diagnosis in years", ages and all(0 <= age <= 19 for age in ages))
     young = path(bundle, f"{MATCHES}.where(extension('{AGE}').extension('completedYears').value.value < 5).count()")
