@@ -77,7 +77,8 @@ FEATURES: Mapping[str, Callable[[Json, httpx.Client], bool]] = {
     # A CapabilityStatement has no element for these.
     "elements": _answers("Condition?_elements=bodySite&_count=1"),
     "has": _answers("Patient?_has:Condition:subject:code=http://terminology.hl7.org/CodeSystem/iccc-3|I&_count=1"),
-    "sort": _answers("Condition?_sort=_id&_count=1"),
+    "sort": _answers("Condition?_sort=-onset-date&_count=1"),
+    "sort-id": _answers("Condition?_sort=_id&_count=1"),
     "summary": _answers("Condition?_summary=true&_count=1"),
 }
 

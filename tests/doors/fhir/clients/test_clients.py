@@ -27,11 +27,11 @@ ENDINGS = {"python": ".py", "javascript": ".mjs"}
 SESSIONS = {
     "fhirpy": ("fhirpy_session.py", {"include", "revinclude", "sort", "elements", "versions", "observation", "batch"}),
     "fhirclient for Python": ("fhirclient_session.py", {"include", "revinclude", "observation", "summary"}),
-    "fhir-pyrate": ("fhir_pyrate_session.py", {"sort", "include", "observation"}),
+    "fhir-pyrate": ("fhir_pyrate_session.py", {"sort-id", "include", "observation"}),
     "fhirpathpy": ("fhirpathpy_session.py", {"observation"}),
     "fhir-kit-client": (
         "fhir_kit_client.mjs",
-        {"include", "revinclude", "sort", "elements", "versions", "observation", "batch"},
+        {"include", "revinclude", "sort-id", "elements", "versions", "observation", "batch"},
     ),
     "fhirclient.js": ("fhirclient_js.mjs", {"include", "observation"}),
     "fhirpath.js": ("fhirpath_js.mjs", {"observation"}),

@@ -18,7 +18,7 @@ PATHS = [
 def session(state):
     with Pirate(auth=None, base_url=state.base, num_processes=1, silence_fhirpath_warning=True) as pirate:
         # Without _sort=_id, which fhir-pyrate asks for where there are several pages, one page must do.
-        page = state.page if state.has("sort") else 1000
+        page = state.page if state.has("sort-id") else 1000
         for question in state.questions:
             total = pirate.get_bundle_total(question["type"], {**question["search"], "_summary": "count"})
             frame = rows(pirate, question["type"], {**question["search"], "_count": page}, [("id", "id")])
@@ -57,7 +57,7 @@ def session(state):
             subjects, patients = (set(found[kind]["patient"]) for kind in ("Condition", "Patient"))
             state.check("tumours and their patients are two frames", subjects == patients)
         if state.has("observation"):
-            found = rows(pirate, "Observation", {"_count": 50}, [("id", "id"), ("code", "code.coding.code")])
+            found = rows(pirate, "Observation", {"_count": page}, [("id", "id"), ("code", "code.coding.code")])
             state.check("observations are rows with a code", not found.empty and found["code"].notna().all())
         state.check("an unknown id gives no bundle", pirate.get_bundle_total("Patient", {"_id": "nobody.here"}) is None)
 
