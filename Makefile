@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check bench docs clean
+.PHONY: install demo test clients check bench docs clean
 
 install: $(STAMP)
 
@@ -18,6 +18,10 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# FHIR clients of other projects, for the tests that run them; needs npm.
+clients: install
+	PYTHON=$(CURDIR)/$(BIN)/python tests/doors/fhir/clients/install.sh
 
 check: install
 	$(BIN)/ruff format --check .
@@ -36,4 +40,4 @@ docs: install
 	$(BIN)/zensical build --clean --strict
 
 clean:
-	rm -rf $(VENV) site demo-data .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .clients site demo-data .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,13 +65,23 @@ class Made:
     dirt: dict[str, int]
 
 
-def make_demo(folder: Path, seed: int, port: int = 8080, gateway: GatewaySettings = PLAIN) -> dict[str, Made]:
+def make_demo(
+    folder: Path,
+    seed: int,
+    port: int = 8080,
+    gateway: GatewaySettings = PLAIN,
+    registries: Sequence[Registry] = REGISTRIES,
+) -> dict[str, Made]:
     """Make the registries under `folder/files`, their truth tables under `folder/truth`, and `folder/iccd.toml`.
 
     Parameters
     ----------
+    port
+        Where the settings say that the demo serves.
     gateway
         Its id, title, deadline and terminology (a path that holds in `folder`) are those of the demo.
+    registries
+        Which registries, and how many cases each has.
 
     Returns
     -------
@@ -80,12 +91,18 @@ def make_demo(folder: Path, seed: int, port: int = 8080, gateway: GatewaySetting
     files, truths = folder / "files", folder / "truth"
     files.mkdir(parents=True, exist_ok=True)
     truths.mkdir(parents=True, exist_ok=True)
-    made = {registry.id: _make(registry, files, truths, seed) for registry in REGISTRIES}
-    (folder / "iccd.toml").write_text(settings_text(folder, made, port, gateway), encoding="utf-8")
+    made = {registry.id: _make(registry, files, truths, seed + number) for number, registry in enumerate(registries)}
+    (folder / "iccd.toml").write_text(settings_text(folder, made, port, gateway, registries), encoding="utf-8")
     return made
 
 
-def settings_text(folder: Path, made: dict[str, Made], port: int = 8080, gateway: GatewaySettings = PLAIN) -> str:
+def settings_text(
+    folder: Path,
+    made: dict[str, Made],
+    port: int = 8080,
+    gateway: GatewaySettings = PLAIN,
+    registries: Sequence[Registry] = REGISTRIES,
+) -> str:
     """Settings that plug in the registries that were made; data stay in the demo's folder, whatever `gateway` says."""
     values = {
         "id": gateway.id,
@@ -98,7 +115,7 @@ def settings_text(folder: Path, made: dict[str, Made], port: int = 8080, gateway
         values["terminology"] = str(gateway.terminology)
     # Strings of JSON are basic strings of TOML.
     head = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
-    blocks = [_block(registry, made[registry.id].location.relative_to(folder)) for registry in REGISTRIES]
+    blocks = [_block(registry, made[registry.id].location.relative_to(folder)) for registry in registries]
     return f"[gateway]\n{head}" + "".join(blocks)
 
 
@@ -121,7 +138,7 @@ policy = "open"
 def _make(registry: Registry, files: Path, truths: Path, seed: int) -> Made:
     truth = make_truth(
         registry.cases,
-        seed + REGISTRIES.index(registry),
+        seed,
         truths / f"{registry.id}.parquet",
         registry=registry.id,
         countries=(registry.country,),

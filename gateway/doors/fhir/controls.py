@@ -70,6 +70,13 @@ def _total(controls: Controls, value: str) -> Controls:
     return replace(controls, total=value != "none")
 
 
+def _total_method(controls: Controls, value: str) -> Controls:
+    """Not of the specification: fhirpy counts with `_count=0&_totalMethod=count`."""
+    if value != "count":
+        raise BadQuestion(f"{value!r} is no way to count", where="_totalMethod", expected="count")
+    return replace(controls, total=True)
+
+
 def _cursor(controls: Controls, value: str) -> Controls:
     return replace(controls, cursor=value)
 
@@ -82,6 +89,7 @@ CONTROLS: Mapping[str, Callable[[Controls, str], Controls]] = {
     "_count": _count,
     "_summary": _summary,
     "_total": _total,
+    "_totalMethod": _total_method,
     CURSOR: _cursor,
     "_format": _format,
     "_pretty": _format,

@@ -177,6 +177,13 @@ def test_references_resolve(client: Client) -> None:
         assert client.json(f"/{resource['subject']['reference']}")["resourceType"] == "Patient"
 
 
+def test_the_way_fhirpy_counts_gives_the_total_and_no_other_way_is_guessed(client: Client) -> None:
+    counted = client.json("/Condition?_count=0&_totalMethod=count")
+    assert counted["total"] == client.json("/Condition?_summary=count")["total"]
+    refused = client.json("/Condition?_totalMethod=guess", 400)
+    assert refused["issue"][0]["location"] == ["http._totalMethod"]
+
+
 def test_total_none_leaves_the_total_out(client: Client) -> None:
     found = client.json("/Condition?_total=none&_count=1")
     assert "total" not in found
