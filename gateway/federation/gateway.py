@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from cachetools import LRUCache
 
@@ -54,6 +55,8 @@ class Gateway:
         Secret of this gateway; signs page tokens.
     deadline_seconds
         Time for one question to all sources.
+    state
+        Folder for what doors keep between requests (files of an export); None if there is none.
     """
 
     id: str
@@ -65,6 +68,7 @@ class Gateway:
     policies: Mapping[str, Policy] = field(default_factory=dict)
     salt: bytes = b""
     deadline_seconds: float = 8.0
+    state: Path | None = None
     breakers: MutableMapping[str, Breaker] = field(default_factory=dict)
     cache: MutableMapping[CacheKey, ReleasedAnswer] = field(default_factory=lambda: LRUCache(CACHED_UNITS, units))
 

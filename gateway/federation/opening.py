@@ -53,6 +53,7 @@ def open_gateway(path: Path) -> Gateway:
         policies=policies(settings, path),
         salt=context.salt,
         deadline_seconds=settings.gateway.deadline_seconds,
+        state=(path.resolve().parent / settings.gateway.data).resolve(),
     )
 
 

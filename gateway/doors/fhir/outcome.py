@@ -48,6 +48,7 @@ ISSUE_OF_STATUS: Mapping[int, str] = {
     406: "not-supported",
     413: "too-long",
     415: "not-supported",
+    429: "throttled",
     500: "exception",
 }
 WORDS_OF_STATUS: Mapping[str, str] = {

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door, open_door
+from gateway.doors.fhir.export.routes import export_routes
 from gateway.doors.fhir.formats import JSON, Format
 from gateway.doors.fhir.interactions.versions import versions
 from gateway.doors.fhir.outcome import of_error, of_status
@@ -33,6 +34,7 @@ def create(gateway: Gateway) -> Starlette:
         routes=[
             Route("/metadata", _endpoint(door, capabilities), methods=["GET"]),
             *operation_routes(door),
+            *export_routes(door),
             Route("/$versions", _endpoint(door, versions), methods=["GET"]),
             *(route for served in SERVED.values() for route in _routes_of(door, served)),
         ],

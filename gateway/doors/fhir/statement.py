@@ -60,7 +60,10 @@ def statement(door: Door) -> Resource:
                     f"Code systems: {systems}."
                 ),
                 "resource": [served.element() for served in SERVED.values()],
-                "operation": [{"name": "versions", "definition": VERSIONS}],
+                "operation": [
+                    {"name": "versions", "definition": VERSIONS},
+                    {"name": "export", "definition": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"},
+                ],
             }
         ],
     }

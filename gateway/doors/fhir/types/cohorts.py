@@ -17,7 +17,7 @@ from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.held import HL7, held_parameter, path, read_of, search_of, tokens
 from gateway.doors.fhir.held import ID as HELD_ID
 from gateway.doors.fhir.request import Asked
-from gateway.doors.fhir.served import ServedType
+from gateway.doors.fhir.served import Operation, ServedType
 from gateway.model.query import CaseQuery, Unit
 from terminology import Terminology
 
@@ -71,5 +71,6 @@ SERVED: tuple[ServedType, ...] = (
             "release, and members are not listed."
         ),
         parameters=tuple(parameter.declared for parameter in (HELD_ID, *PARAMETERS)),
+        operations=(Operation("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export"),),
     ),
 )

@@ -8,7 +8,7 @@ from gateway.doors.fhir.interactions.read import read
 from gateway.doors.fhir.interactions.search import search
 from gateway.doors.fhir.parameters import SEARCHABLE, Parameter, Searchable
 from gateway.doors.fhir.render import condition, observation, patient
-from gateway.doors.fhir.served import Declared, Interaction, ServedType
+from gateway.doors.fhir.served import Declared, Interaction, Operation, ServedType
 
 PROFILES = {
     "Condition": (condition.PROFILE,),
@@ -22,6 +22,9 @@ INTERACTIONS: dict[str, tuple[Interaction, Interaction]] = {
 }
 
 
+EXPORT_OF_PATIENTS = Operation("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export")
+
+
 def _served(kind: Searchable) -> ServedType:
     reads, searches = INTERACTIONS[kind.name]
     return ServedType(
@@ -33,6 +36,7 @@ def _served(kind: Searchable) -> ServedType:
         parameters=tuple(_declared(parameter) for parameter in kind.parameters.values()),
         includes=kind.includes,
         reverse_includes=kind.reverse_includes,
+        operations=(EXPORT_OF_PATIENTS,) if kind.name == "Patient" else (),
     )
 
 

@@ -1,0 +1,150 @@
+"""Routes of the export: kick-off at system, Patient and Group, status, deletion, files.
+
+FHIR Bulk Data Access 2.0.0, export.html: 202 with Content-Location, X-Progress and Retry-After while it runs, 429 when
+the status is asked for too often, a manifest when it is done. Files are answered to whoever may ask for the status.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from gateway.access.requester import Requester
+from gateway.doors.fhir.door import Door
+from gateway.doors.fhir.export.jobs import FAILED, MOST_RUNNING, RUNNING, Job, Jobs, Output
+from gateway.doors.fhir.export.wanted import read_wanted
+from gateway.doors.fhir.export.write import question, write
+from gateway.doors.fhir.request import Asked, read_request
+from gateway.errors import BadQuestion, NotFound, NotPermitted, SourceUnavailable
+from gateway.model.capability import Granularity
+
+NDJSON = "application/fhir+ndjson"
+RETRY_SECONDS = 2
+SOONEST_SECONDS = 0.5
+"""Asking for the status again sooner than this is too often."""
+STATUS, FILE = "/$export-status", "/$export-file"
+LEVELS = {"": "", "Patient": "/Patient", "Group": "/Group/{id}"}
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+_tasks: set[asyncio.Task[None]] = set()
+"""Running jobs of this process; the event loop alone would not keep them."""
+
+
+def export_routes(door: Door) -> list[Route]:
+    """All routes of the export."""
+    kick_offs = [
+        Route(f"{path}/$export", _kick_off(door, resource), methods=["GET", "POST"])
+        for resource, path in LEVELS.items()
+    ]
+    return [
+        *kick_offs,
+        Route(f"{STATUS}/{{job}}", _status(door), methods=["GET"]),
+        Route(f"{STATUS}/{{job}}", _delete(door), methods=["DELETE"]),
+        Route(f"{FILE}/{{job}}/{{file}}", _file(door), methods=["GET"]),
+    ]
+
+
+def _kick_off(door: Door, resource: str) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        asked = await read_request(request, resource, operation=True)
+        _check_async(request)
+        wanted = read_wanted(door, asked)
+        requester = door.requester(asked)
+        answer = await door.gateway.ask(question(wanted, 1), requester, granularity=Granularity.RECORD)
+        if answer.granularity < Granularity.RECORD:
+            raise NotPermitted("no registry here releases records to this requester", where="$export")
+        jobs = _jobs(door)
+        if jobs.running() >= MOST_RUNNING:
+            raise _too_many("too many exports are running")
+        job = jobs.new(str(request.url), _owner(requester), answer.asked_at)
+        task = asyncio.create_task(write(door, requester, wanted, jobs, job))
+        _tasks.add(task)
+        task.add_done_callback(_tasks.discard)
+        return Response(status_code=202, headers={"Content-Location": f"{door.base}{STATUS}/{job.id}"})
+
+    return endpoint
+
+
+def _status(door: Door) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        jobs, job = _found(door, request, await read_request(request, ""))
+        if jobs.polled_after(job.id) < SOONEST_SECONDS:
+            raise _too_many("the status is asked for too often")
+        if job.status == RUNNING:
+            headers = {"X-Progress": f"{job.progress} patients written", "Retry-After": str(RETRY_SECONDS)}
+            return Response(status_code=202, headers=headers)
+        if job.status == FAILED:
+            raise SourceUnavailable(job.reason, where="$export", expected="a new export")
+        return Response(orjson.dumps(_manifest(door, job)), media_type="application/json")
+
+    return endpoint
+
+
+def _delete(door: Door) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        jobs, job = _found(door, request, await read_request(request, ""))
+        jobs.delete(job.id)
+        return Response(status_code=202)
+
+    return endpoint
+
+
+def _file(door: Door) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        jobs, job = _found(door, request, await read_request(request, ""))
+        name = request.path_params["file"]
+        if name not in {output.file for output in (*job.output, *job.errors)}:
+            raise NotFound("no such file of an export", where="$export")
+        return FileResponse(jobs.place(job.id) / name, media_type=NDJSON)
+
+    return endpoint
+
+
+def _found(door: Door, request: Request, asked: Asked) -> tuple[Jobs, Job]:
+    jobs = _jobs(door)
+    job = jobs.find(request.path_params["job"], _owner(door.requester(asked)))
+    if job is None:
+        raise NotFound("no such export", where="$export")
+    return jobs, job
+
+
+def _manifest(door: Door, job: Job) -> dict[str, object]:
+    def listed(outputs: tuple[Output, ...]) -> list[dict[str, object]]:
+        return [
+            {"type": each.type, "url": f"{door.base}{FILE}/{job.id}/{each.file}", "count": each.count}
+            for each in outputs
+        ]
+
+    return {
+        "transactionTime": job.started,
+        "request": job.request,
+        "requiresAccessToken": False,
+        "output": listed(job.output),
+        "error": listed(job.errors),
+    }
+
+
+def _jobs(door: Door) -> Jobs:
+    if door.gateway.state is None:
+        raise SourceUnavailable("this gateway has no folder for exports", where="$export")
+    return Jobs(door.gateway.state / "export")
+
+
+def _owner(requester: Requester) -> str:
+    return f"{requester.tier} {requester.subject}"
+
+
+def _check_async(request: Request) -> None:
+    wishes = [wish.strip().lower() for header in request.headers.getlist("prefer") for wish in header.split(",")]
+    if "respond-async" not in wishes:
+        raise BadQuestion("an export is asynchronous", where="Prefer", expected="Prefer: respond-async")
+
+
+def _too_many(text: str) -> HTTPException:
+    return HTTPException(429, text, {"Retry-After": str(RETRY_SECONDS)})

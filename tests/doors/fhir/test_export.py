@@ -1,0 +1,213 @@
+"""$export by the Bulk Data specification: asynchronous, whole, by policy, and gone when it is deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from gateway.doors.fhir import create
+from gateway.doors.fhir.export import jobs as kept
+from gateway.federation.gateway import Gateway
+from tests.doors.fhir.client import Client, Json, matches
+from tests.doors.fhir.registries import GONE, PUBLIC_URL, gateway_of, make_cases, registry
+from tests.doors.fhir.validation import OfficialSchemas
+
+ASYNC = {"prefer": "respond-async"}
+Session = Callable[[httpx.AsyncClient], Awaitable[Any]]
+
+
+def in_one_loop(gateway: Gateway, session: Session) -> Any:
+    """Run a session of requests; jobs go on between them."""
+
+    async def run() -> Any:
+        transport = httpx.ASGITransport(create(gateway))
+        async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as client:
+            return await session(client)
+
+    return asyncio.run(run())
+
+
+def path_of(url: str) -> str:
+    return urlsplit(url).path.removeprefix("/fhir")
+
+
+async def finished(client: httpx.AsyncClient, kick_off: httpx.Response) -> httpx.Response:
+    """Status of a job when it runs no longer."""
+    assert kick_off.status_code == 202, kick_off.text
+    place = path_of(kick_off.headers["content-location"])
+    for _ in range(60):
+        status = await client.get(place)
+        if status.status_code not in {202, 429}:
+            return status
+        await asyncio.sleep(0.51)
+    raise AssertionError("the export does not end")
+
+
+async def files(client: httpx.AsyncClient, manifest: Json, part: str = "output") -> dict[str, list[Json]]:
+    found = {}
+    for item in manifest[part]:
+        answer = await client.get(path_of(item["url"]))
+        assert answer.headers["content-type"].startswith("application/fhir+ndjson")
+        found[item["type"]] = [json.loads(line) for line in answer.text.splitlines()]
+        assert len(found[item["type"]]) == item["count"]
+    return found
+
+
+@pytest.fixture
+def exporting(gateway: Gateway, tmp_path: Path) -> Gateway:
+    return replace(gateway, state=tmp_path)
+
+
+def exported(gateway: Gateway, path: str) -> tuple[Json, dict[str, list[Json]], dict[str, list[Json]]]:
+    async def session(client: httpx.AsyncClient) -> Any:
+        manifest = (await finished(client, await client.get(path, headers=ASYNC))).json()
+        return manifest, await files(client, manifest), await files(client, manifest, "error")
+
+    found: tuple[Json, dict[str, list[Json]], dict[str, list[Json]]] = in_one_loop(gateway, session)
+    return found
+
+
+@pytest.mark.parametrize("path", ["/$export", "/Patient/$export"])
+def test_an_export_holds_what_searches_hold(
+    exporting: Gateway, client: Client, official: OfficialSchemas, path: str
+) -> None:
+    manifest, found, errors = exported(exporting, path)
+    assert manifest["request"].endswith(path)
+    assert manifest["requiresAccessToken"] is False
+    for kind in ("Patient", "Condition", "Observation"):
+        searched = [each for page in client.pages(f"/{kind}?_count=1000") for each in matches(page)]
+        assert sorted(found[kind], key=lambda each: each["id"]) == sorted(searched, key=lambda each: each["id"])
+        assert all(official.json_faults(each) == [] for each in found[kind])
+    assert all(each["resourceType"] == "OperationOutcome" for each in errors.get("OperationOutcome", []))
+
+
+def test_a_group_is_exported_with_all_tumours_of_its_patients(exporting: Gateway, client: Client) -> None:
+    _, found, _ = exported(exporting, "/Group/iccc3-2017.IVa/$export?_type=Patient,Condition")
+    assert set(found) == {"Patient", "Condition"}
+    wanted = {each["subject"]["reference"] for each in matches(client.json("/Condition?iccc-group=IV(a)&_count=1000"))}
+    assert {f"Patient/{each['id']}" for each in found["Patient"]} == wanted
+    everything = matches(client.json("/Condition?_count=1000"))
+    assert len(found["Condition"]) == sum(each["subject"]["reference"] in wanted for each in everything)
+
+
+def test_it_runs_apart_tells_its_progress_and_refuses_to_be_asked_all_the_time(exporting: Gateway) -> None:
+    async def session(client: httpx.AsyncClient) -> None:
+        started = await client.get("/$export", headers=ASYNC)
+        assert started.status_code == 202
+        assert started.content == b""
+        place = path_of(started.headers["content-location"])
+        first = await client.get(place)
+        assert first.status_code == 202
+        assert "patients" in first.headers["x-progress"]
+        assert int(first.headers["retry-after"]) > 0
+        again = await client.get(place)
+        assert again.status_code == 429
+        assert int(again.headers["retry-after"]) > 0
+        assert again.json()["issue"][0]["code"] == "throttled"
+        assert (await finished(client, started)).status_code == 200
+
+    in_one_loop(exporting, session)
+
+
+def test_a_deleted_export_is_gone_with_its_files(exporting: Gateway) -> None:
+    async def session(client: httpx.AsyncClient) -> None:
+        started = await client.post("/Patient/$export", headers=ASYNC)
+        place = path_of(started.headers["content-location"])
+        manifest = (await finished(client, started)).json()
+        assert (await client.delete(place)).status_code == 202
+        assert (await client.get(place)).status_code == 404
+        assert (await client.get(path_of(manifest["output"][0]["url"]))).status_code == 404
+        assert (await client.delete(place)).status_code == 404
+
+    in_one_loop(exporting, session)
+    assert exporting.state
+    assert list((exporting.state / "export").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status", "named"),
+    [
+        ("/$export", {}, 400, "Prefer"),
+        ("/$export?_type=Encounter", ASYNC, 400, "_type"),
+        ("/$export?_outputFormat=csv", ASYNC, 400, "_outputFormat"),
+        ("/$export?_since=2020-01-01", ASYNC, 400, "_since"),
+        ("/$export?_typeFilter=Condition%3Fcode%3Dx", ASYNC, 400, "_typeFilter"),
+        ("/Group/nobody/$export", ASYNC, 404, "Group"),
+        ("/$export-status/x", {}, 404, "export"),
+        ("/$export-status/..%2f..%2fsecret", {}, 404, ""),
+        (f"/$export-file/{'a' * 32}/job.json", {}, 404, "export"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_by_name(
+    exporting: Gateway, path: str, headers: dict[str, str], status: int, named: str
+) -> None:
+    answer = in_one_loop(exporting, lambda client: client.get(path, headers=headers))
+    assert answer.status_code == status
+    assert answer.json()["resourceType"] == "OperationOutcome"
+    assert named in answer.text
+
+
+def test_records_leave_only_where_the_policy_lets_them(tmp_path: Path) -> None:
+    counts = gateway_of(registry("a", "FR", make_cases("a", "FR", 30, 1)), policies={"a": "count"})
+    answer = in_one_loop(replace(counts, state=tmp_path), lambda client: client.get("/$export", headers=ASYNC))
+    assert answer.status_code == 403
+    assert answer.json()["issue"][0]["code"] == "forbidden"
+    mixed = gateway_of(
+        registry("a", "FR", make_cases("a", "FR", 30, 1)),
+        registry("b", "DE", make_cases("b", "DE", 30, 2)),
+        registry("c", "US", [], error=GONE),
+        policies={"a": "count"},
+    )
+    _, found, errors = exported(replace(mixed, state=tmp_path), "/$export")
+    assert {each["id"].partition(".")[0] for each in found["Condition"]} == {"b"}
+    said = " ".join(issue["details"]["text"] for each in errors["OperationOutcome"] for issue in each["issue"])
+    assert "source a" in said
+    assert "source c" in said
+
+
+def test_a_job_whose_worker_died_or_whose_data_went_away_says_so(exporting: Gateway) -> None:
+    async def session(client: httpx.AsyncClient) -> None:
+        assert exporting.state
+        store = kept.Jobs(exporting.state / "export")
+        job = store.new("http://gateway.test/fhir/$export", "public anonymous", "2026-01-01T00:00:00Z")
+        state = store.place(job.id) / kept.STATE
+        old = time.time() - 2 * kept.STALE_SECONDS
+        os.utime(state, (old, old))
+        answer = await client.get(f"/$export-status/{job.id}")
+        assert answer.status_code == 503
+        assert "interrupted" in answer.text
+        assert await asyncio.to_thread(store.running) == 0
+
+    in_one_loop(exporting, session)
+
+
+def test_a_job_of_somebody_else_is_not_there(exporting: Gateway) -> None:
+    assert exporting.state
+    store = kept.Jobs(exporting.state / "export")
+    job = store.new("http://gateway.test/fhir/$export", "owner registry", "2026-01-01T00:00:00Z")
+    answer = in_one_loop(exporting, lambda client: client.get(f"/$export-status/{job.id}"))
+    assert answer.status_code == 404
+
+
+def test_only_so_many_exports_run_at_a_time(exporting: Gateway) -> None:
+    assert exporting.state
+    store = kept.Jobs(exporting.state / "export")
+    for _ in range(kept.MOST_RUNNING):
+        store.new("http://gateway.test/fhir/$export", "owner registry", "2026-01-01T00:00:00Z")
+    answer = in_one_loop(exporting, lambda client: client.get("/$export", headers=ASYNC))
+    assert answer.status_code == 429
+
+
+def test_a_gateway_without_a_folder_exports_nothing(gateway: Gateway) -> None:
+    answer = in_one_loop(gateway, lambda client: client.get("/$export", headers=ASYNC))
+    assert answer.status_code == 503
