@@ -1,7 +1,8 @@
 """Paging cursor over all sources: opaque, signed, stateless. It holds no value of a record.
 
-It names the question (by hash), the source and the position in it, and the snapshot of every source; when one of
-those no longer serves, the page is gone (410) rather than silently different.
+It names the question (by hash), the source and the position in it (for an ordered page, the position in every
+source), and the snapshot of every source; when one of those no longer serves, the page is gone (410) rather than
+silently different.
 """
 
 from __future__ import annotations
@@ -28,13 +29,26 @@ class Cursor:
     after: int | None
 
 
-def encode(cursor: Cursor, question: str, snapshots: Mapping[str, str | None], key: bytes) -> str:
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the next ordered page starts.
+
+    Attributes
+    ----------
+    passed
+        For each source, how many of its records stand on earlier pages; None if it has no more.
+    """
+
+    passed: Mapping[str, int | None]
+
+
+def encode(cursor: Cursor | Places, question: str, snapshots: Mapping[str, str | None], key: bytes) -> str:
     """URL-safe token of a cursor."""
-    body = orjson.dumps([cursor.source, cursor.after, _digest(question), _digest(_snapshots(snapshots))])
+    body = orjson.dumps([*_position(cursor, snapshots), _digest(question), _digest(_snapshots(snapshots))])
     return base64.urlsafe_b64encode(_sign(body, key) + body).rstrip(b"=").decode()
 
 
-def decode(token: str, question: str, snapshots: Mapping[str, str | None], key: bytes) -> Cursor:
+def decode(token: str, question: str, snapshots: Mapping[str, str | None], key: bytes) -> Cursor | Places:
     """Cursor of a token.
 
     Raises
@@ -53,7 +67,14 @@ def decode(token: str, question: str, snapshots: Mapping[str, str | None], key: 
         raise BadQuestion("this page token belongs to another question", where="page", expected="the link unchanged")
     if served != _digest(_snapshots(snapshots)):
         raise Expired("the data has been renewed since this page was made", where="page", expected="a new search")
-    return Cursor(source, after)
+    return Places(dict(zip(sorted(snapshots), after, strict=True))) if source is None else Cursor(source, after)
+
+
+def _position(cursor: Cursor | Places, snapshots: Mapping[str, str | None]) -> tuple[str | None, object]:
+    """Source and position; of all sources the positions alone, in order of their ids."""
+    if isinstance(cursor, Cursor):
+        return cursor.source, cursor.after
+    return None, [cursor.passed.get(name) for name in sorted(snapshots)]
 
 
 def _raw(token: str) -> bytes:

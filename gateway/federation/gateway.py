@@ -10,7 +10,7 @@ from pathlib import Path
 from cachetools import LRUCache
 
 from gateway.access.requester import Requester
-from gateway.disclosure.policy import Policy
+from gateway.disclosure.policy import Policy, Verb
 from gateway.disclosure.release import Shown, granted, release
 from gateway.disclosure.released import ReleasedAnswer
 from gateway.errors import BadQuestion, UnknownTerm
@@ -22,7 +22,7 @@ from gateway.federation.records import RecordPage, read_page
 from gateway.federation.vocabularies import find_meanings
 from gateway.model.answer import ANSWERED, SourceAnswer, SourceOutcome, Status
 from gateway.model.capability import Capabilities, Coverage, Granularity
-from gateway.model.query import NOTHING, CaseQuery, OneOf, leaves
+from gateway.model.query import NOTHING, CaseQuery, OneOf, Page, leaves
 from gateway.model.question import question_text
 from gateway.planner.plan import Plan, check_size, is_asked, make_plan
 from gateway.planner.rewrite.constants import fold_constants
@@ -32,6 +32,8 @@ from terminology import Terminology
 CACHED_UNITS = 200_000
 """Size of the cache of released answers; a cell is one unit, a record ten (some 3 kB)."""
 SHOWN = 40
+ORDERED_BY = {"date": "incidence", "age_days": "age"}
+"""Orders of cases, and the field of a record that shows the value of each (gateway.disclosure.release)."""
 LASTING = frozenset({Status.OK, Status.PARTIAL, Status.UNSUPPORTED, Status.WITHHELD})
 
 CacheKey = tuple[CaseQuery, str, Granularity, str | None, tuple[str | None, ...]]
@@ -132,6 +134,7 @@ class Gateway:
         meanings = await find_meanings(query, permitted, self.sources, self.terminology, deadline)
         counted = replace(query, page=None)
         plan = make_plan(counted, permitted, meanings, self.terminology)
+        self._check_order(query, plan, requester)
         outcomes = await fan_out(plan, self.sources, abilities, self._breakers(), deadline)
         complete = (*outcomes, *self._withheld(abilities, requester, query), *self._broken(query))
         ordered = tuple(sorted(complete, key=lambda outcome: outcome.id))
@@ -158,7 +161,7 @@ class Gateway:
         deadline: Deadline,
     ) -> RecordPage:
         snapshots = {name: ability.snapshot for name, ability in abilities.items()}
-        question = f"{text} {query.page.of if query.page else ''} {requester.tier}"
+        question = f"{text} {_words(query.page)} {requester.tier}"
         start = cursors.decode(cursor, question, snapshots, self.salt) if cursor else None
         readable = [
             outcome.id
@@ -184,6 +187,23 @@ class Gateway:
                     f"no registry {strange[0][:SHOWN]!r} here",
                     where="source",
                     expected=f"one of {', '.join(sorted(known))}",
+                )
+
+    def _check_order(self, query: CaseQuery, plan: Plan, requester: Requester) -> None:
+        """Refuse an order that would tell what a source does not show of its records."""
+        order = query.page.order if query.page else None
+        if query.page is None or order is None:
+            return
+        if query.page.of != "case" or order.field not in ORDERED_BY:
+            expected = f"cases by {' or '.join(ORDERED_BY)}"
+            raise BadQuestion(f"{query.page.of}s have no order by {order.field!r}", where="order", expected=expected)
+        shown = ORDERED_BY[order.field]
+        for name in sorted(name for name, step in plan.items() if is_asked(step)):
+            if self._grants_records(name, requester) and self.policies[name].verb(shown) is not Verb.KEEP:
+                raise BadQuestion(
+                    f"source {name} does not show {shown} as it is, and an order by {order.field} would tell it",
+                    where="order",
+                    expected=f"sources whose policy keeps {shown}, or no order",
                 )
 
     def _permits(self, name: str, requester: Requester) -> bool:
@@ -232,6 +252,13 @@ class Gateway:
         """Close every source."""
         for source in self.sources.values():
             source.close()
+
+
+def _words(page: Page | None) -> str:
+    """What of a page its token depends on."""
+    if page is None or page.order is None:
+        return page.of if page else ""
+    return f"{page.of} {page.order.field} {'descending' if page.order.descending else 'ascending'}"
 
 
 def units(answer: ReleasedAnswer) -> int:

@@ -290,7 +290,7 @@ def queries(known: Terminology, more: st.SearchStrategy[Expr] | None = None) -> 
     )
 
 
-@dataclass(frozen=True)
+@dataclass
 class MemorySource:
     """A source over cases in memory: the oracle behind the port. Pages are in the order of the cases."""
 
