@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gateway.app import create_app
 from gateway.model.case import Case, Diagnosis
 from gateway.model.dates import UNKNOWN_DATE, Age, DateInterval
+from gateway.model.fields import FIELDS
 from gateway.model.values import Absent
 from tests.doors.asgi import Client
 from tests.federation.doubles import ListSource, gateway_of
@@ -129,6 +130,18 @@ def bounds_of_beacon(body: dict) -> tuple[int, int | None]:
 def test_tumours_are_the_same_through_statistics_and_fhir(client: Client, question: Question) -> None:
     total = client.get(question.statistics("tumours")).json()["total"]
     assert bounds_of_bundle(client.get(question.fhir()).json()) == (total["low"], total["high"])
+
+
+@pytest.mark.parametrize("field", sorted(FIELDS.keys() - {"source", "age_days"}))
+def test_what_is_known_and_what_is_not_are_exact_and_add_up(client: Client, field: str) -> None:
+    every = client.get("/statistics/counts").json()["total"]["low"]
+    totals = [
+        client.get(f"/statistics/counts?{field}=known").json()["total"],
+        client.get(f"/statistics/counts?{field}!=known").json()["total"],
+    ]
+    assert [total["high"] for total in totals] == [total["low"] for total in totals]
+    assert sum(total["low"] for total in totals) == every
+    assert client.post("/statistics/counts", json={field: "known"}).json()["total"] == totals[0]
 
 
 @given(questions)

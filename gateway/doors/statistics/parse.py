@@ -11,12 +11,27 @@ from urllib.parse import parse_qsl
 from gateway.errors import BadQuestion
 from gateway.model.dates import DateInterval
 from gateway.model.fields import DIMENSIONS, FIELDS, Kind
-from gateway.model.query import And, Between, CaseQuery, DateBetween, DiagnosisIn, Expr, Not, OneOf, Or, Term, Unit
+from gateway.model.query import (
+    And,
+    Between,
+    CaseQuery,
+    DateBetween,
+    DiagnosisIn,
+    Expr,
+    Known,
+    Not,
+    OneOf,
+    Or,
+    Term,
+    Unit,
+)
 
 SYSTEMS = ("ICCC3", "SEER", "ICDO3", "ICD10", "ICD10CM", "OMOP", "SCT", "NCIT")
 EDITIONS = ("2017", "2005", "who2008")
 SPECIAL = ("by", "unit", "iccc")
 AXES = {"topography": "ICDO3", "morphology": "ICDO3", "behaviour": "ICDO3"}
+KNOWN = "known"
+NEVER_ASKED_KNOWN = ("source", "age_days")
 ABSENT_VALUES = ("unknown", "not-collected", "not-applicable", "withheld")
 MAX_DEPTH = 32
 _DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
@@ -86,7 +101,11 @@ def parse_field(name: str, values: Sequence[str]) -> Expr:
     wanted = [value.strip() for value in values]
     if not all(wanted):
         raise BadQuestion("is empty", where=name, expected="a value")
-    return _READ[field.kind](name, wanted)
+    if name in NEVER_ASKED_KNOWN:
+        return _READ[field.kind](name, wanted)
+    rest = [value for value in wanted if value.lower() != KNOWN]
+    known: list[Expr] = [Known(name)] if len(rest) < len(wanted) else []
+    return _any([*known, _READ[field.kind](name, rest)] if rest else known)
 
 
 def parse_term(text: str) -> Term:
@@ -132,7 +151,7 @@ def _codes(name: str, values: Sequence[str]) -> Expr:
     lowered = [value if not known else value.lower() for value in values]
     for value in lowered:
         if known and value not in known:
-            raise BadQuestion(f"unknown value {value!r}", where=name, expected=f"one of {', '.join(known)}")
+            raise BadQuestion(f"unknown value {value!r}", where=name, expected=f"one of {', '.join((*known, KNOWN))}")
     return OneOf(name, frozenset(value.upper() if name == "country" else value for value in lowered))
 
 

@@ -339,6 +339,8 @@ def _read(cursor: duckdb.DuckDBPyConnection, where: str) -> Block:
 
 def _scattered(cursor: duckdb.DuckDBPyConnection, numbers: Ints) -> Block:
     """Rows that lie apart, in the order given."""
+    if len(numbers) == 1:
+        return _read(cursor, f"case_no = {numbers[0]}")
     # A semi-join: DuckDB plans a long list of constants far slower.
     rows = _read(cursor, f"case_no IN (SELECT unnest([{', '.join(map(str, numbers.tolist()))}]))")
     order = np.argsort(rows["case_no"])

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from gateway.doors.statistics.parse import parse_json, parse_text
 from gateway.errors import BadQuestion
-from gateway.model.query import And, Between, CaseQuery, DateBetween, DiagnosisIn, Not, OneOf, Or, Term, Unit
+from gateway.model.fields import FIELDS
+from gateway.model.query import And, Between, CaseQuery, DateBetween, DiagnosisIn, Known, Not, OneOf, Or, Term, Unit
 from gateway.model.question import question_text
 
 
@@ -43,6 +44,20 @@ def test_not_lists_of_ranges_units_and_editions_are_read() -> None:
     )
 
 
+@pytest.mark.parametrize("field", sorted(FIELDS.keys() - {"source", "age_days"}))
+def test_a_field_may_be_asked_whether_it_is_known(field: str) -> None:
+    assert parse_text(f"{field}=known").where == Known(field)
+    assert parse_text(f"{field}!=known").where == Not(Known(field))
+    assert parse_json({field: "known"}).where == Known(field)
+    assert parse_json({"where": {"not": {field: ["known"]}}}).where == Not(Known(field))
+    for text in (f"{field}=known", f"{field}!=known&by=sex"):
+        assert question_text(parse_text(text)) == text
+
+
+def test_known_is_one_of_several_values() -> None:
+    assert parse_text("sex=known,unknown").where == Or((Known("sex"), OneOf("sex", frozenset({"unknown"}))))
+
+
 def test_percent_encoding_and_plain_text_mean_the_same() -> None:
     assert parse_text("diagnosis=ICCC3%3AIV%28a%29") == parse_text("diagnosis=ICCC3:IV(a)")
 
@@ -70,6 +85,8 @@ def test_an_empty_question_asks_for_everything() -> None:
         ("age=14..0", "age", "0..14"),
         ("age=old", "age", "0..14"),
         ("age=..", "age", "0..14"),
+        ("age_days=known", "age_days", "0..14"),
+        ("sex=f", "sex", "known"),
         ("sex=f", "sex", "male, female"),
         ("date=2010-13", "date", "YYYY-MM-DD"),
         ("date=2011..2010", "date", "earlier date first"),
@@ -123,7 +140,7 @@ def test_no_text_brings_anything_but_a_question_or_a_clear_refusal(text: str) ->
 
 
 @given(
-    st.sampled_from(["diagnosis=ICCC3:IV(a)", "topography=C74.9", "sex!=male"]),
+    st.sampled_from(["diagnosis=ICCC3:IV(a)", "topography=C74.9", "sex!=male", "stage=known", "date!=known"]),
     st.integers(0, 19),
     st.integers(0, 19),
     st.sampled_from(["", "&by=sex", "&unit=patients&by=source,year"]),
