@@ -26,7 +26,19 @@ import terminology
 from benchmarks.shared import at_most
 from gateway.model.dates import DatePrecision
 from gateway.model.fields import BASIS, LATERALITY
-from gateway.model.query import And, Between, CaseQuery, DateBetween, DiagnosisIn, Expr, OneOf, Page, Term, Unit
+from gateway.model.query import (
+    And,
+    Between,
+    CaseQuery,
+    DateBetween,
+    DiagnosisIn,
+    Expr,
+    OneOf,
+    Page,
+    RecordIn,
+    Term,
+    Unit,
+)
 from gateway.sources.base import Context, Deadline, SourceConfig
 from gateway.sources.snapshot import SnapshotMeta, SnapshotSource, SnapshotStore, build_snapshot, work_connection
 from gateway.sources.snapshot.engine import connect
@@ -175,7 +187,7 @@ def pages(runner: asyncio.Runner, source: SnapshotSource, known: Terminology) ->
     again = [CaseQuery(fresh(known, "IV(a)", 0, 2005), page=Page("case", 100))] * 100
     everything = runner.run(walk(And(()), 40))
     ids = [case.case_id for case in runner.run(source.answer(CaseQuery(page=Page("case", 40, 1000)), deadline)).cases]
-    single = [CaseQuery(page=Page("case", 1, ids=(each_id,))) for each_id in ids]
+    single = [CaseQuery(RecordIn("case", frozenset({each_id})), page=Page("case", 1)) for each_id in ids]
     patients = [CaseQuery(where, page=Page("patient", 100)) for where in list(many(known))[:24]]
     return {
         "page, next": statistics.median(walked),

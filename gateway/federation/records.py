@@ -76,9 +76,7 @@ async def _read_in_turn(
         if not isinstance(step, SourceQuery) or step.empty:
             continue
         after = start.after if start and start.source == name else None
-        wanted = _page_for(name, page, room, after)
-        if wanted is None:
-            continue
+        wanted = replace(page, limit=room, after=after)
         cases, following = await _read(source, replace(step.query, by=(), page=wanted), deadline)
         found.extend(cases)
         room -= _records(cases, page.of)
@@ -87,15 +85,6 @@ async def _read_in_turn(
         if room == 0 and position + 1 < len(sources):
             return RecordPage(tuple(found), encode(Cursor(names[position + 1], None)))
     return RecordPage(tuple(found), None)
-
-
-def _page_for(name: str, page: Page, room: int, after: int | None) -> Page | None:
-    """The part of the page that one source fills; None if only records of other sources are wanted."""
-    if page.ids is None:
-        return replace(page, limit=room, after=after)
-    prefix = f"{name}."
-    own = tuple(record.removeprefix(prefix) for record in page.ids if record.startswith(prefix))
-    return replace(page, limit=room, after=after, ids=own) if own else None
 
 
 async def _read(source: Source, query: CaseQuery, deadline: Deadline) -> tuple[tuple[Case, ...], int | None]:

@@ -156,8 +156,6 @@ class Page:
     after
         Position token of the last record seen in this source, None for the first page. In an ordered page it is the
         number of records before the page.
-    ids
-        Only these records (pseudonymous ids), whatever their order; None = all.
     order
         Order of cases over all sources, ties in the order of each source; None for the order of each source, source
         by source. Patients have no other order than that.
@@ -166,7 +164,6 @@ class Page:
     of: str = "case"
     limit: int = 10
     after: int | None = None
-    ids: tuple[str, ...] | None = None
     order: Order | None = None
 
 

@@ -53,7 +53,7 @@ from gateway.model.query import (
     Term,
     Unit,
 )
-from gateway.model.values import Absent, Truth
+from gateway.model.values import ZERO, Absent, Truth
 from gateway.sources.base import Context, Deadline, Source
 from gateway.sources.evaluate import answer_cases, evaluate
 from terminology import BoxSet, Terminology
@@ -320,7 +320,6 @@ class MemorySource:
         best = {
             name: max(evaluate(query.where, case, self.terminology) for case in tumours)
             for name, tumours in records.items()
-            if page.ids is None or name in page.ids
         }
         matching = [(number, name) for number, name in enumerate(records) if best.get(name) is Truth.YES]
         numbered = matching if page.order is None else _ordered(matching, records, page.order)
@@ -441,11 +440,11 @@ class SourceContract:
             everything = await source.answer(CaseQuery(page=Page(of, 1000)), Deadline.after(SECONDS))
             matching = await source.answer(CaseQuery(where, page=Page(of, 1000)), Deadline.after(SECONDS))
             ids = sorted({_record_id(case, of) for case in everything.cases})[::every]
-            page = Page(of, 1000, ids=(*ids, "no-such-record"))
-            found = await source.answer(CaseQuery(where, page=page), Deadline.after(SECONDS))
+            named = And((where, RecordIn(of, frozenset({*ids, NO_RECORD}))))
+            found = await source.answer(CaseQuery(named, page=Page(of, 1000)), Deadline.after(SECONDS))
             assert Counter(found.cases) == Counter(c for c in matching.cases if _record_id(c, of) in ids)
-            none = await source.answer(CaseQuery(page=Page(of, 10, ids=())), Deadline.after(SECONDS))
-            assert none.cases == ()
+            none = await source.answer(CaseQuery(RecordIn(of, frozenset()), page=Page(of, 10)), Deadline.after(SECONDS))
+            assert (none.total, none.cases) == (ZERO, ())
 
         self._run(context, asked, check)
 

@@ -60,8 +60,6 @@ class ListSource:
         if query.page is None:
             return counted
         matching = [c for c in self.cases if evaluate(query.where, c, TERMINOLOGY) is Truth.YES]
-        if query.page.ids is not None:
-            matching = [c for c in matching if c.case_id in query.page.ids]
         start = query.page.after or 0
         page = matching[start : start + query.page.limit]
         end = start + len(page)

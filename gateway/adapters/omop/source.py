@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -26,7 +25,7 @@ from gateway.adapters.omop.vocabulary import Vocabulary
 from gateway.errors import SourceUnavailable, UnknownTerm
 from gateway.model.answer import SourceAnswer
 from gateway.model.capability import Capabilities
-from gateway.model.query import And, CaseQuery, DiagnosisIn, RecordIn, Term
+from gateway.model.query import CaseQuery, DiagnosisIn, Term
 from gateway.model.values import Truth
 from gateway.sources.base import Context, Deadline, Resolution, SourceConfig
 from terminology import BoxSet
@@ -99,9 +98,6 @@ class OmopSource:
             self._read()
 
     def _answer_from(self, state: State, session: Session, query: CaseQuery) -> SourceAnswer:
-        if query.page is not None and query.page.ids is not None:
-            named = RecordIn(query.page.of, frozenset(query.page.ids))
-            query = replace(query, where=And((query.where, named)), page=replace(query.page, ids=None))
         vocabulary = Vocabulary(session, self._engine.dialect, state.layout, self._terminology)
         try:
             records = Records(self.id, state, *self._pseudonyms)

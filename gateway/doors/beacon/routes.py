@@ -23,7 +23,7 @@ from gateway.errors import BadQuestion, NotFound, NotPermitted, SourceUnavailabl
 from gateway.federation.gateway import Gateway
 from gateway.model.answer import ANSWERED, Status
 from gateway.model.capability import Granularity
-from gateway.model.query import CaseQuery, OneOf, Page, Unit
+from gateway.model.query import CaseQuery, Page, RecordIn, Unit
 
 MOST_BODY_BYTES = 1_000_000
 MOST_QUERY_BYTES = 16_384
@@ -181,8 +181,8 @@ async def _individual(gateway: Gateway, requester: Requester, identifier: str) -
     name = identifier.partition(".")[0]
     if name not in _datasets(gateway):
         raise NotFound("no such individual", where="/individuals/{id}", expected="an id of an earlier answer")
-    page = Page(of="patient", limit=1, ids=(identifier,))
-    query = CaseQuery(where=OneOf("source", frozenset({name})), unit=Unit.PATIENTS, page=page)
+    named = RecordIn("patient", frozenset({identifier}))
+    query = CaseQuery(where=named, unit=Unit.PATIENTS, page=Page(of="patient", limit=1))
     answer = await gateway.ask(query, requester, granularity=Granularity.RECORD)
     _check_source(next(source for source in answer.sources if source.id == name), answer)
     if not answer.cases:

@@ -104,8 +104,8 @@ def parse_field(name: str, values: Sequence[str]) -> Expr:
     if name in NEVER_ASKED_KNOWN:
         return _READ[field.kind](name, wanted)
     rest = [value for value in wanted if value.lower() != KNOWN]
-    known: list[Expr] = [Known(name)] if len(rest) < len(wanted) else []
-    return _any([*known, _READ[field.kind](name, rest)] if rest else known)
+    recorded: list[Expr] = [Known(name)] if len(rest) < len(wanted) else []
+    return _any([*recorded, _READ[field.kind](name, rest)] if rest else recorded)
 
 
 def parse_term(text: str) -> Term:

@@ -63,13 +63,10 @@ class Records:
         For patients, all their tumours.
     next_after
         Position of the last record if there are more.
-    possible
-        For look-ups by id, how many of them match only possibly; None where that is a count over all.
     """
 
     cases: tuple[Case, ...]
     next_after: int | None
-    possible: int | None = None
 
 
 class Reader:
@@ -86,9 +83,7 @@ class Reader:
         self._patients_of: Cache[Ints] = Cache(PATIENT_BYTES, lambda numbers: numbers.nbytes)
 
     def page(self, cursor: duckdb.DuckDBPyConnection, question: Question, page: Page) -> Records:
-        """One page of certain matches, or the records with some ids."""
-        if page.ids is not None:
-            return self._by_ids(cursor, question, page)
+        """One page of certain matches."""
         if question.named is not None and question.of_others is None:
             return self._of_named(cursor, question, question.named, page)
         if page.order is not None:
@@ -109,10 +104,10 @@ class Reader:
         asked = question.records
         numbers: list[Ints] = []
         for of in {leaf.of for leaf in asked}:
-            table, column, _ = LOOKUPS[of]
+            table, column = LOOKUPS[of]
             ids = frozenset().union(*(leaf.ids for leaf in asked if leaf.of == of))
             found = self._find(cursor, table, column, ids)
-            numbers.append(self._tumours(cursor, found)[1] if of == "patient" else found)
+            numbers.append(self._tumours(cursor, found) if of == "patient" else found)
         candidates = self._rows(cursor, np.unique(np.concatenate(numbers)).astype(np.int64))
         return replace(question, named=named(asked, candidates))
 
@@ -185,35 +180,17 @@ class Reader:
 
     def _patients(self, cursor: duckdb.DuckDBPyConnection, patients: Ints) -> tuple[Case, ...]:
         """All tumours of some patients, patient by patient."""
-        return self.cases(cursor, self._tumours(cursor, patients)[1])
+        return self.cases(cursor, self._tumours(cursor, patients))
 
-    def _tumours(self, cursor: duckdb.DuckDBPyConnection, patients: Ints) -> tuple[Ints, Ints]:
-        """Patient and row number of all tumours of some patients, in their order."""
+    def _tumours(self, cursor: duckdb.DuckDBPyConnection, patients: Ints) -> Ints:
+        """Row numbers of all tumours of some patients, in the order of the patients."""
         several = self._counter.multiples.all(cursor)
         first = np.searchsorted(several.patients, patients, "left")
         sizes = np.searchsorted(several.patients, patients, "right") - first
-        owners: list[int] = []
         rows: list[int] = []
         for patient, start, size in zip(patients.tolist(), first.tolist(), sizes.tolist(), strict=True):
-            numbers = several.columns["case_no"][start : start + size].tolist() if size else [patient]
-            owners.extend([patient] * len(numbers))
-            rows.extend(numbers)
-        return np.array(owners, np.int64), np.array(rows, np.int64)
-
-    def _by_ids(self, cursor: duckdb.DuckDBPyConnection, question: Question, page: Page) -> Records:
-        table, column, key = LOOKUPS[page.of]
-        ids = frozenset(page.ids or ())
-        candidates = self._find(cursor, table, column, ids)
-        owners, rows = self._tumours(cursor, candidates) if page.of == "patient" else (candidates, candidates)
-        block = self._rows(cursor, rows)
-        named = np.array([each in ids for each in block[key].tolist()], np.bool_)
-        truth = self._counter.truth(question, {"class": question.view.classes[block["dx"]], **block})
-        certain = np.unique(owners[named & (truth == Truth.YES)])
-        possible = np.setdiff1d(owners[named & (truth == Truth.POSSIBLE)], certain)
-        numbers = certain[certain > (-1 if page.after is None else page.after)]
-        shown = numbers[: page.limit]
-        cases = self._patients(cursor, shown) if page.of == "patient" else self.cases(cursor, shown)
-        return Records(cases, _next(numbers, page.limit), len(possible))
+            rows.extend(several.columns["case_no"][start : start + size].tolist() if size else [patient])
+        return np.array(rows, np.int64)
 
     def _find(self, cursor: duckdb.DuckDBPyConnection, table: str, column: str, ids: Iterable[str]) -> Ints:
         hashes = ", ".join(str(id_hash(each)) for each in ids)
@@ -293,11 +270,8 @@ class Reader:
             )
 
 
-LOOKUPS = {
-    "case": ("case_ids", "case_no", "case_key"),
-    "patient": ("patient_ids", "patient_no", "patient_key"),
-}
-"""For each kind of record: table of its ids, column of the row number there, column of the id in `cases`."""
+LOOKUPS = {"case": ("case_ids", "case_no"), "patient": ("patient_ids", "patient_no")}
+"""For each kind of record: table of its ids, column of the row number there."""
 
 
 ID_DIGITS = 16

@@ -167,13 +167,11 @@ class Snapshot:
         self, answer: SourceAnswer, question: Question, page: Page, deadline: Deadline
     ) -> SourceAnswer:
         records = await self._engine.query(lambda cursor: self._reader.page(cursor, question, page), deadline)
-        possible = records.possible
-        if possible is None:
-            unit = UNIT_OF_RECORD[page.of]
-            counted = answer.total
-            if question.unit is not unit:
-                counted, _ = await self._counter.count(replace(question, unit=unit, by=()), deadline)
-            possible = _only_possible(counted)
+        unit = UNIT_OF_RECORD[page.of]
+        counted = answer.total
+        if question.unit is not unit:
+            counted, _ = await self._counter.count(replace(question, unit=unit, by=()), deadline)
+        possible = _only_possible(counted)
         return replace(answer, cases=records.cases, next_after=records.next_after, possible_records=possible)
 
 

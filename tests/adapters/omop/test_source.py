@@ -20,7 +20,7 @@ from gateway.adapters.omop.postgres import PostgresEngine
 from gateway.adapters.omop.settings import read_settings
 from gateway.adapters.omop.source import OmopSource
 from gateway.errors import BadSettings, SourceUnavailable
-from gateway.model.query import And, Between, CaseQuery, OneOf, Page, Term, Unit
+from gateway.model.query import And, Between, CaseQuery, OneOf, Page, RecordIn, Term, Unit
 from gateway.model.values import Count
 from gateway.sources.base import Context, Deadline, LiveKind, SourceConfig
 from gateway.sources.discover import find_kind
@@ -246,7 +246,8 @@ def test_ids_of_records_are_found_again_and_others_are_not(opened: Opener) -> No
     source = opened(registry(6))
     page = ask(source, page=Page("patient", 10))
     first = page.cases[0]
-    found = ask(source, page=Page("patient", 10, ids=(first.patient_id, "0" * 20, "f" * 20, "no-id", "é" * 20)))
+    named = RecordIn("patient", frozenset({first.patient_id, "0" * 20, "f" * 20, "no-id", "é" * 20}))
+    found = ask(source, named, page=Page("patient", 10))
     assert [case.patient_id for case in found.cases] == [first.patient_id]
     assert found.total.low == 1
 

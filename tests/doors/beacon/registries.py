@@ -63,8 +63,6 @@ class ListedRegistry:
         assert page is not None
         certain = [case for case in self.cases if evaluate(query.where, case, terminology.load()) is Truth.YES]
         names = list(dict.fromkeys(case.patient_id if page.of == "patient" else case.case_id for case in certain))
-        if page.ids is not None:
-            names = [name for name in names if name in page.ids]
         start = 0 if page.after is None else page.after
         chosen = names[start : start + page.limit]
         more = start + page.limit < len(names)

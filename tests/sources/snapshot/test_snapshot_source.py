@@ -13,7 +13,7 @@ import pytest
 
 from gateway.errors import SourceFailure, SourceUnavailable
 from gateway.model.case import Case, Diagnosis
-from gateway.model.query import Between, CaseQuery, Page, Unit
+from gateway.model.query import Between, CaseQuery, Page, RecordIn, Unit
 from gateway.model.values import Count
 from gateway.sources.base import Context, Deadline
 from gateway.sources.snapshot import (
@@ -331,7 +331,7 @@ def test_pages_that_span_blocks_hold_each_record_once(tmp_path: Path, context: C
     for of in ("case", "patient"):
         seen = asyncio.run(walk(of))
         assert len(seen) == len(set(seen)) == len(cases)
-    wanted = tuple(f"c{i}" for i in range(0, len(cases), 97))
-    found = asyncio.run(source.answer(CaseQuery(page=Page("case", 100, ids=wanted)), soon()))
+    wanted = frozenset(f"c{i}" for i in range(0, len(cases), 97))
+    found = asyncio.run(source.answer(CaseQuery(RecordIn("case", wanted), page=Page("case", 100)), soon()))
     assert {case.case_id for case in found.cases} == set(wanted)
     source.close()

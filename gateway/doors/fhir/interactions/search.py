@@ -13,7 +13,7 @@ from gateway.doors.fhir.door import Door, Reply
 from gateway.doors.fhir.formats import JSON, XML
 from gateway.doors.fhir.interactions.included import included
 from gateway.doors.fhir.parameters import SEARCHABLE
-from gateway.doors.fhir.parse import Search, parse_search
+from gateway.doors.fhir.parse import SORT, Search, parse_search
 from gateway.doors.fhir.render.bundle import Total, entry, search_set
 from gateway.doors.fhir.render.patient import by_patient, patient
 from gateway.doors.fhir.request import Asked
@@ -113,7 +113,7 @@ def _entries(door: Door, asked: Asked, answer: ReleasedAnswer) -> list[Any]:
 
 def _located(error: IccdError, search: Search) -> IccdError:
     """The error with the parameter as it was written in place of the gateway's own words."""
-    written = {"page": CURSOR}
+    written = {"page": CURSOR, "order": SORT}
     for name, _ in search.applied:
         parameter = search.resource.parameters.get(name) or search.resource.parameters.get(name.rpartition(":")[0])
         if parameter:
