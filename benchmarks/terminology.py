@@ -93,6 +93,8 @@ def main(*, quick: bool = False) -> None:
     _classify(terms, tumours)
     _start()
     _algebra(terms)
+    seconds = best(lambda: terms.translate("ICCC3", "III(a)", "ICD10"))
+    at_most("translate ICCC3:III(a) to ICD10, seconds", seconds, 0.2)
     _athena(300_000 if quick else 6_000_000)
 
 

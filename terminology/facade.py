@@ -17,10 +17,10 @@ from terminology.boxes import BoxSet, Equivalence
 from terminology.codes import IcdO, parse_icdo
 from terminology.errors import AmbiguousCode, UnknownSystem, Unmatched
 from terminology.iccc3 import DEFAULT_EDITION
-from terminology.nouns import Concept, Cover, Group, Leaf, Meaning, SystemInfo, Translation
+from terminology.nouns import Concept, Cover, Group, Leaf, Meaning, Overlap, SystemInfo, Translation
 from terminology.places import default_path
 from terminology.store import Store, open_store
-from terminology.systems.base import CodeSystem
+from terminology.systems.base import CodeSystem, CountsOverlaps
 from terminology.systems.iccc3 import Iccc3, SeerExtendedRecode, SeerRecode
 from terminology.systems.icd10 import Icd10
 from terminology.systems.icdo3 import IcdO3
@@ -153,6 +153,12 @@ class Terminology:
         if edition is not None and not (_takes(system, edition) or _takes(target, edition)):
             raise UnknownSystem(f"neither {system} nor {target} has an edition {edition!r}", expected="no edition")
         source = self.meaning(system, code, edition if _takes(system, edition) else None)
+        if isinstance(wanted, CountsOverlaps):
+            size = len(source.boxes)
+            return tuple(
+                Translation(wanted.name, each.code, standing(each, source, size), each.rows)
+                for each in wanted.overlaps(source)
+            )
         target_edition = edition if _takes(target, edition) else None
         codes = wanted.cover(source.boxes, target_edition).possible
         found = [wanted.meaning(each, target_edition or _default_edition(target)) for each in sorted(codes)]
@@ -237,6 +243,19 @@ def equivalence(target: Meaning, source: Meaning) -> Equivalence:
     if source.bounded and source.boxes <= target.certain:
         return Equivalence.WIDER
     return Equivalence.INEXACT
+
+
+def standing(target: Overlap, source: Meaning, size: int) -> Equivalence:
+    """The same as `equivalence` for a code that shares a tumour with a source of so many, from numbers of tumours."""
+    if target.size == target.certain and source.exact:
+        if target.size == size == target.shared:
+            return Equivalence.EQUAL
+        if target.shared == size:
+            return Equivalence.WIDER
+        return Equivalence.NARROWER if target.shared == target.size else Equivalence.INEXACT
+    if target.in_certain == target.size:
+        return Equivalence.NARROWER
+    return Equivalence.WIDER if source.bounded and target.certain_shared == size else Equivalence.INEXACT
 
 
 def _takes(system: str, edition: str | None) -> bool:

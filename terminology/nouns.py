@@ -82,6 +82,31 @@ class Translation:
 
 
 @dataclass(frozen=True, slots=True)
+class Overlap:
+    """How a code meets a source, in numbers of tumours.
+
+    Attributes
+    ----------
+    size, certain
+        Outer and inner meaning of the code.
+    shared
+        Of its outer meaning in the source's outer.
+    in_certain
+        Of its outer meaning in the source's inner.
+    certain_shared
+        Of its inner meaning in the source's outer.
+    """
+
+    code: str
+    rows: str
+    size: int
+    certain: int
+    shared: int
+    in_certain: int
+    certain_shared: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cover:
     """How the codes of a system stand to a set of tumours.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from terminology.boxes import BoxSet
-from terminology.nouns import Concept, Cover, Meaning, SystemInfo
+from terminology.nouns import Concept, Cover, Meaning, Overlap, SystemInfo
 
 
 class CodeSystem(Protocol):
@@ -36,4 +36,13 @@ class CodeSystem(Protocol):
 
     def cover(self, boxes: BoxSet, edition: str | None) -> Cover:
         """Which codes lie inside a set of tumours, and which overlap it."""
+        ...
+
+
+@runtime_checkable
+class CountsOverlaps(Protocol):
+    """A system with so many large codes that it counts how each meets a set, where others make each code's set."""
+
+    def overlaps(self, source: Meaning) -> Iterator[Overlap]:
+        """Every code that shares a tumour with a source, in order, with the sizes that tell how it stands to it."""
         ...

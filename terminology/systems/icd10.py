@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from terminology.boxes import CELLS, SHAPE, BoxSet
 from terminology.errors import UnknownCode, UnknownSystem, Unmatched
-from terminology.nouns import Concept, Cover, Meaning, SystemInfo
+from terminology.nouns import Concept, Cover, Meaning, Overlap, SystemInfo
 from terminology.rowtext import rows_text
 from terminology.store import Store
 
@@ -75,6 +75,45 @@ class Icd10:
     def _extra(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int16]]:
         cells = self._store.array(f"{self.name}_extra_cell").view(np.int32)
         return cells, self._store.array(f"{self.name}_extra_code").view(np.int16)
+
+    @cached_property
+    def _numbers(self) -> dict[str, npt.NDArray[np.intp]]:
+        """Numbers of the codes at or below each code or category."""
+        return {
+            code: np.array([self._codes[member][0] for member in members], np.intp)
+            for code, members in self._below.items()
+        }
+
+    def _more(self, numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
+        """Cells that some codes may hold together beside those that the map gives them first."""
+        cells, extra = self._extra
+        more = np.unique(cells[np.isin(extra, numbers)])
+        return more[~np.isin(self._map[0].reshape(-1)[more], numbers)]
+
+    def overlaps(self, source: Meaning) -> Iterator[Overlap]:
+        """Every code and category that shares a tumour with a source, by counts over the grid; see CountsOverlaps."""
+        code, sure = (each.reshape(-1) for each in self._map)
+        outer, inner = source.boxes.mask().reshape(-1), source.certain.mask().reshape(-1)
+        size = len(self._codes) + 1
+        held, certain, shared, in_certain, certain_shared = (
+            np.bincount(code if cells is None else code[cells], minlength=size)
+            for cells in (None, sure, outer, inner, outer & sure)
+        )
+        with_more = np.bincount(self._extra[1], minlength=size) > 0
+        for name in sorted(self._below):
+            numbers = self._numbers[name]
+            more = self._more(numbers) if with_more[numbers].any() else np.empty(0, np.int32)
+            met = int(shared[numbers].sum()) + int(np.count_nonzero(outer[more]))
+            if met:
+                yield Overlap(
+                    code=name,
+                    rows=rows_text("icdo3_icd10", (n for each in self._below[name] for n in self._codes[each][1])),
+                    size=int(held[numbers].sum()) + len(more),
+                    certain=int(certain[numbers].sum()),
+                    shared=met,
+                    in_certain=int(in_certain[numbers].sum()) + int(np.count_nonzero(inner[more])),
+                    certain_shared=int(certain_shared[numbers].sum()),
+                )
 
     def _nearest(self, code: str) -> str:
         """The code itself, or the nearest one above it that the map has; '' for none."""

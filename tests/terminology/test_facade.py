@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,29 @@ def test_a_word_is_used_for_an_inexact_code_only_if_it_is_certain(terms: Termino
     assert equivalence(adrenal, leukaemia) is Equivalence.DISJOINT
     assert equivalence(terms.meaning("NCIT", "C3267"), leukaemia) is Equivalence.INEXACT
     assert equivalence(terms.meaning("ICD10", "C74.0"), terms.meaning("ICDO3", "C74")) is Equivalence.INEXACT
+
+
+@pytest.mark.parametrize(
+    ("system", "code", "target"),
+    [
+        ("ICCC3", "IV(a)", "ICD10"),
+        ("ICCC3", "III", "ICD10CM"),
+        ("ICDO3", "C74", "ICD10"),
+        ("NCIT", "C3267", "ICD10"),
+        ("ICD10", "C91.0", "ICD10CM"),
+        ("ICD10CM", "C71", "ICD10"),
+        ("ICDO3", "9751/3", "ICD10"),
+    ],
+)
+def test_a_translation_by_counts_says_what_the_sets_say(
+    terms: Terminology, system: str, code: str, target: str
+) -> None:
+    source = terms.meaning(system, code)
+    found = terms.translate(system, code, target)
+    assert {each.code for each in found} == terms.cover(source.boxes, target).possible
+    for each in random.Random(7).sample(found, min(25, len(found))):
+        meant = terms.meaning(target, each.code)
+        assert (each.equivalence, each.rows) == (equivalence(meant, source), meant.rows)
 
 
 def test_a_translation_keeps_the_rows_of_the_target(terms: Terminology) -> None:
