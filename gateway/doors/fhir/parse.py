@@ -23,6 +23,7 @@ MOST_PARAMETERS = 64
 MOST_VALUES = 500
 HAS = "_has:"
 SORT = "_sort"
+BY_ID = "_id"
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -200,15 +201,19 @@ def _apply_control(search: Search, name: str, value: str) -> Search:
 
 
 def _sort(resource: Searchable, name: str, value: str) -> Apply:
-    """One key; a minus sign before it turns the order round (R4 search.html section 3.1.1.6.1)."""
-    field = resource.orders.get(value.removeprefix("-"))
-    if field is None:
-        known = ", ".join(f"{each} or -{each}" for each in resource.orders) or f"no {name} on this type"
-        raise Unsupported(f"no order by {value!r} here", where=name, expected=known)
-    order = Order(field, value.startswith("-"))
+    """One key; a minus sign before it turns the order round (R4 search.html section 3.1.1.6.1).
 
-    def apply(search: Search, _name: str, _value: str) -> Search:
-        if search.order:
+    Ids are pseudonyms whose letters mean nothing, so the order by id is the order of pages: stable, each id once.
+    Clients that page ask for no more (fhir-pyrate does wherever there are several pages).
+    """
+    field = resource.orders.get(value.removeprefix("-"))
+    if field is None and value != BY_ID:
+        known = ", ".join([BY_ID, *(f"{each} or -{each}" for each in resource.orders)])
+        raise Unsupported(f"no order by {value!r} here", where=name, expected=known)
+    order = Order(field, value.startswith("-")) if field else None
+
+    def apply(search: Search, name: str, _value: str) -> Search:
+        if any(name == seen for seen, _ in search.applied):
             raise BadQuestion("is given twice", where=name, expected="one value")
         return replace(search, order=order)
 

@@ -251,6 +251,16 @@ def test_an_order_is_one_key_and_a_minus_turns_it_round() -> None:
         search(("_sort", "code"))
 
 
+def test_the_order_by_id_is_the_order_of_pages() -> None:
+    assert search(("_sort", "_id")).question() == search().question()
+    assert search(("_sort", "_id")).applied == (("_sort", "_id"),)
+    for other in ("onset-date", "_id"):
+        with pytest.raises(BadQuestion, match="given twice"):
+            search(("_sort", "_id"), ("_sort", other))
+    with pytest.raises(Unsupported, match="_sort"):
+        search(("_sort", "-_id"))
+
+
 def test_one_hop_back_is_a_condition_on_a_tumour_and_two_are_refused() -> None:
     by_group = ("_has:Condition:subject:iccc-group", "IV(a)")
     assert patients(by_group).filters == search(("iccc-group", "IV(a)")).filters

@@ -177,6 +177,15 @@ def test_references_resolve(client: Client) -> None:
         assert client.json(f"/{resource['subject']['reference']}")["resourceType"] == "Patient"
 
 
+@pytest.mark.parametrize("kind", ["Condition", "Patient", "Observation"])
+def test_pages_in_the_order_of_ids_keep_it_and_give_each_id_once(client: Client, kind: str) -> None:
+    plain = [item["id"] for page in client.pages(f"/{kind}?_count=100") for item in matches(page)]
+    pages = list(client.pages(f"/{kind}?_count=100&_sort=_id"))
+    assert [item["id"] for page in pages for item in matches(page)] == plain
+    assert len(set(plain)) == len(plain) > 100
+    assert all("_sort=_id" in link["url"] for page in pages for link in page["link"])
+
+
 def test_the_way_fhirpy_counts_gives_the_total_and_no_other_way_is_guessed(client: Client) -> None:
     counted = client.json("/Condition?_count=0&_totalMethod=count")
     assert counted["total"] == client.json("/Condition?_summary=count")["total"]

@@ -42,8 +42,9 @@ def _served(kind: Searchable) -> ServedType:
 
 def _words(kind: Searchable) -> str:
     words = [f"Read only. _count is {DEFAULT_COUNT} unless given, at most {MOST_COUNT}; _summary takes count."]
+    words.append("_sort takes _id, which is the stable order of pages.")
     if kind.orders:
-        words.append(f"_sort takes one of {', '.join(kind.orders)}, with a minus sign for the other way round.")
+        words.append(f"It takes one of {', '.join(kind.orders)} too, with a minus sign for the other way round.")
     if kind.reverse:
         words.append(
             f"One _has, of {', '.join(f'_has:{name}' for name in kind.reverse)}, with the modifiers of Condition."
