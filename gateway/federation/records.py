@@ -11,7 +11,7 @@ from gateway.federation.cursor import Cursor
 from gateway.model.case import Case
 from gateway.model.query import CaseQuery, Page
 from gateway.planner.plan import Plan, SourceQuery
-from gateway.sources.base import Deadline, Source
+from gateway.sources.base import Deadline, Source, answer_at_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,9 @@ def _page_for(name: str, page: Page, room: int, after: int | None) -> Page | Non
 
 
 async def _read(source: Source, query: CaseQuery, deadline: Deadline) -> tuple[tuple[Case, ...], int | None]:
+    found = answer_at_once(source, query)
+    if found is not None:
+        return found.cases, found.next_after
     try:
         async with asyncio.timeout(deadline.remaining()):
             answer = await source.answer(query, deadline)
