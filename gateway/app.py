@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 from fastapi import FastAPI
 from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import __version__
 from gateway.federation.gateway import Gateway
@@ -30,7 +30,32 @@ STARTS: Mapping[str, str] = {
 """Where to begin at each door."""
 
 
-def create_app(gateway: Gateway) -> FastAPI:
+class Application(FastAPI):
+    """The framework's application, which gives a request for a door to the door at once.
+
+    A door has its own errors and limits, so the layers around it would only do everything twice.
+    """
+
+    doors: Mapping[str, ASGIApp]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI)."""
+        found = self._door(scope)
+        if found is None:
+            await super().__call__(scope, receive, send)
+        else:
+            prefix, door = found
+            await door({**scope, "root_path": prefix, "app_root_path": ""}, receive, send)
+
+    def _door(self, scope: Scope) -> tuple[str, ASGIApp] | None:
+        if scope["type"] != "http" or scope.get("root_path"):
+            return None
+        first, slash, _ = scope["path"][1:].partition("/")
+        door = self.doors.get(f"/{first}") if slash else None
+        return None if door is None else (f"/{first}", door)
+
+
+def create_app(gateway: Gateway) -> Application:
     """Application over an open gateway; closes it when the server stops."""
 
     @asynccontextmanager
@@ -38,7 +63,7 @@ def create_app(gateway: Gateway) -> FastAPI:
         yield
         gateway.close()
 
-    app = FastAPI(title=gateway.title, version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = Application(title=gateway.title, version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
 
     @app.get("/health/live", include_in_schema=False)
     async def live() -> Response:
@@ -50,8 +75,9 @@ def create_app(gateway: Gateway) -> FastAPI:
         body = orjson.dumps({"id": gateway.id, "title": gateway.title, "version": __version__, "doors": links})
         return Response(body, media_type="application/json")
 
-    for prefix, module in DOORS.items():
-        app.mount(prefix, door(module)(gateway))
+    app.doors = {prefix: door(module)(gateway) for prefix, module in DOORS.items()}
+    for prefix, application in app.doors.items():
+        app.mount(prefix, application)
     return app
 
 
@@ -61,6 +87,6 @@ def door(module: str) -> Callable[[Gateway], ASGIApp]:
     return create
 
 
-def from_settings(path: Path) -> FastAPI:
+def from_settings(path: Path) -> Application:
     """Application of a settings file."""
     return create_app(open_gateway(path))

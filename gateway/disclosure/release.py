@@ -7,13 +7,15 @@ does not name is dropped, and nothing that leaves is computed from a value that 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import TypeVar
+from itertools import chain, groupby, repeat
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from gateway.access.requester import Requester
-from gateway.disclosure.policy import Policy, Rule, Verb
+from gateway.disclosure.policy import DATE_FIELDS, RECORD_FIELDS, Policy, Rule, Verb
 from gateway.disclosure.released import (
     ReleasedAnswer,
     ReleasedCase,
@@ -32,7 +34,21 @@ from gateway.sources.meaning import iccc_labels, is_complete
 from terminology import IcdO, Terminology
 
 ICCC_EDITIONS = ("2017", "2005")
-T = TypeVar("T", str, int)
+RECORDED = tuple(field.name for field in fields(Case))
+AXES = ("topography", "morphology", "behaviour", "icd10", "icdo_edition")
+VALUES = ("age", "sex", "vital_status", "basis", "laterality", "grade", "stage", "country", "sequence")
+RECORDS_KEPT = 32_768
+HELD_BACK: Mapping[str, object] = {
+    **dict.fromkeys(RECORD_FIELDS, Absent.WITHHELD),
+    **dict.fromkeys(("icd10", "icdo_edition", "sequence"), None),
+    "iccc": (),
+    "age": Age(None, None),
+}
+"""What stands in the place of a field that is held back."""
+
+# Any because attrgetter has no types.
+_recorded: Callable[[Case], tuple[Any, ...]] = attrgetter(*RECORDED)
+_axes: Callable[[Diagnosis], tuple[Any, ...]] = attrgetter(*AXES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +74,19 @@ class Shown:
     asked: Granularity
     asked_at: dt.datetime
     next_cursor: str | None = None
+
+
+class Made(NamedTuple):
+    """A record that was made, and all that it was made from."""
+
+    case: Case
+    policy: Policy
+    terminology: Terminology
+    record: ReleasedCase
+
+
+_MADE: dict[int, Made] = {}
+"""By the identity of the case, which the entry keeps alive."""
 
 
 def rule_of(policy: Policy | None, requester: Requester) -> Rule | None:
@@ -114,9 +143,7 @@ def release(
         total=total,
         cells=cells,
         sources=sources,
-        cases=tuple(
-            release_case(case, policies[case.source], terminology) for case in cases if level is Granularity.RECORD
-        ),
+        cases=release_records(cases, policies, terminology) if level is Granularity.RECORD else (),
         next_cursor=shown.next_cursor if level is Granularity.RECORD else None,
         gateway=shown.gateway,
         asked_at=shown.asked_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -129,39 +156,75 @@ def _shows_zero(outcome: SourceOutcome, rule: Rule) -> bool:
     return rule.granularity >= Granularity.COUNT and outcome.answer is not None and outcome.answer.total.high == 0
 
 
+def release_records(
+    cases: Sequence[Case], policies: Mapping[str, Policy], terminology: Terminology
+) -> tuple[ReleasedCase, ...]:
+    """Records with the fields that the policy of their source keeps, in the order given.
+
+    What a policy makes of a record is the same in every answer. A source that keeps a record gives it as one object,
+    so what was made of that object under that very policy is given again, as one object too.
+    """
+    new = [case for case in cases if not _is_made(case, policies[case.source], terminology)]
+    if new:
+        if len(_MADE) + len(new) > RECORDS_KEPT:
+            _MADE.clear()
+            new = list(cases)
+        runs = groupby(new, key=attrgetter("source"))
+        records = chain.from_iterable(_records(list(run), policies[name], terminology) for name, run in runs)
+        for case, record in zip(new, records, strict=True):
+            _MADE[id(case)] = Made(case, policies[case.source], terminology, record)
+    return tuple([_MADE[id(case)].record for case in cases])
+
+
+def _is_made(case: Case, policy: Policy, terminology: Terminology) -> bool:
+    kept = _MADE.get(id(case))
+    return kept is not None and kept.case is case and kept.policy is policy and kept.terminology is terminology
+
+
 def release_case(case: Case, policy: Policy, terminology: Terminology) -> ReleasedCase:
-    """A record with the fields its policy keeps; ids carry the source before the first dot."""
+    """One record with the fields its policy keeps."""
+    return next(_records((case,), policy, terminology))
 
-    def value(field: str, found: T | Absent) -> T | Absent:
-        return found if policy.verb(field) is Verb.KEEP else Absent.WITHHELD
 
-    def date(field: str, found: DateInterval) -> DateInterval:
-        return _date(found, policy.verb(field))
+def _records(cases: Sequence[Case], policy: Policy, terminology: Terminology) -> Iterator[ReleasedCase]:
+    """Records of one source, column by column; ids carry the source before the first dot."""
+    recorded = dict(zip(RECORDED, zip(*map(_recorded, cases), strict=True), strict=True))
+    source = cases[0].source
+    kept: dict[str, Iterable[object]] = {
+        "source": recorded["source"],
+        "id": [f"{source}.{name}" for name in recorded["case_id"]],
+        "patient_id": [f"{source}.{name}" for name in recorded["patient_id"]],
+        **_diagnoses(recorded["diagnosis"], policy, terminology),
+        **{field: _values(field, recorded[field], policy) for field in VALUES},
+        **{field: _dates(recorded[field], policy.verb(field)) for field in sorted(DATE_FIELDS)},
+    }
+    columns = [kept[name] for name in ReleasedCase._fields]
+    return map(ReleasedCase._make, zip(*columns))  # noqa: B905 - what is held back repeats without end
 
-    diagnosis = case.diagnosis
-    return ReleasedCase(
-        source=case.source,
-        id=f"{case.source}.{case.case_id}",
-        patient_id=f"{case.source}.{case.patient_id}",
-        topography=value("topography", diagnosis.topography),
-        morphology=value("morphology", diagnosis.morphology),
-        behaviour=value("behaviour", diagnosis.behaviour),
-        icd10=diagnosis.icd10 if policy.verb("icd10") is Verb.KEEP else None,
-        iccc=_groups(case, terminology) if policy.verb("iccc") is Verb.KEEP else (),
-        icdo_edition=diagnosis.icdo_edition if policy.verb("icdo_edition") is Verb.KEEP else None,
-        incidence=date("incidence", case.incidence),
-        birth=date("birth", case.birth),
-        age=case.age if policy.verb("age") is Verb.KEEP else Age(None, None),
-        sex=value("sex", case.sex),
-        vital_status=value("vital_status", case.vital_status),
-        last_contact=date("last_contact", case.last_contact),
-        basis=value("basis", case.basis),
-        laterality=value("laterality", case.laterality),
-        grade=value("grade", case.grade),
-        stage=value("stage", case.stage),
-        country=value("country", case.country),
-        sequence=case.sequence if policy.verb("sequence") is Verb.KEEP else None,
-    )
+
+def _diagnoses(diagnoses: Sequence[Diagnosis], policy: Policy, terminology: Terminology) -> dict[str, Iterable[object]]:
+    """Columns made from the diagnosis; a snapshot has few diagnoses, each one object."""
+    grouped = policy.verb("iccc") is Verb.KEEP
+    parts = {
+        key: (*_axes(diagnosis), _groups(diagnosis, terminology) if grouped else ())
+        for key, diagnosis in {id(each): each for each in diagnoses}.items()
+    }
+    columns = zip(*[parts[id(diagnosis)] for diagnosis in diagnoses], strict=True)
+    return {field: _values(field, column, policy) for field, column in zip((*AXES, "iccc"), columns, strict=True)}
+
+
+def _values(field: str, found: Iterable[object], policy: Policy) -> Iterable[object]:
+    return found if policy.verb(field) is Verb.KEEP else repeat(HELD_BACK[field])
+
+
+def _dates(found: Iterable[DateInterval], verb: Verb) -> Iterable[DateInterval]:
+    match verb:
+        case Verb.KEEP:
+            return found
+        case Verb.YEAR:
+            return map(_year, found)
+        case Verb.DROP:
+            return repeat(UNKNOWN_DATE)
 
 
 def _sources(answer: Answer, rules: Mapping[str, Rule | None], shown: Shown) -> tuple[ReleasedSource, ...]:
@@ -262,19 +325,18 @@ def _suppressed_count() -> ReleasedCount:
     return ReleasedCount(0, None, Precision.SUPPRESSED)
 
 
-def _date(found: DateInterval, verb: Verb) -> DateInterval:
-    if verb is Verb.KEEP or found.earliest is None or found.latest is None:
-        return found if verb is Verb.KEEP else UNKNOWN_DATE
-    if verb is Verb.DROP:
+def _year(found: DateInterval) -> DateInterval:
+    """Whole years of a date."""
+    if found.earliest is None or found.latest is None:
         return UNKNOWN_DATE
     return DateInterval(dt.date(found.earliest.year, 1, 1), dt.date(found.latest.year, 12, 31), DatePrecision.YEAR)
 
 
-def _groups(case: Case, terminology: Terminology) -> tuple[ReleasedGroup, ...]:
-    return tuple(_group(case.diagnosis, edition, terminology) for edition in ICCC_EDITIONS)
-
-
 @lru_cache(maxsize=65536)
+def _groups(diagnosis: Diagnosis, terminology: Terminology) -> tuple[ReleasedGroup, ...]:
+    return tuple(_group(diagnosis, edition, terminology) for edition in ICCC_EDITIONS)
+
+
 def _group(diagnosis: Diagnosis, edition: str, terminology: Terminology) -> ReleasedGroup:
     if is_complete(diagnosis):
         icdo = IcdO(str(diagnosis.topography), int(diagnosis.morphology), int(diagnosis.behaviour))

@@ -6,13 +6,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from operator import attrgetter
 
 from gateway.errors import IccdError, SourceFailure, Unsupported
 from gateway.federation.breaker import Breaker
 from gateway.model.answer import SourceAnswer, SourceOutcome, Status
 from gateway.model.capability import Capabilities
 from gateway.planner.plan import Plan, Refusal, SourceQuery, is_asked
-from gateway.sources.base import Deadline, Source
+from gateway.sources.base import Deadline, Source, answer_at_once
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +30,13 @@ async def fan_out(
     Cancelling this coroutine cancels every question that is under way.
     """
     asked = {name: step for name, step in plan.items() if is_asked(step)}
+    others = [_unasked(name, step, capabilities[name]) for name, step in plan.items() if name not in asked]
     questions = [
         _outcome(name, step, sources[name], capabilities[name], breakers[name], deadline)
         for name, step in asked.items()
     ]
     found = [await questions[0]] if len(questions) == 1 else await asyncio.gather(*questions)
-    others = [_unasked(name, step, capabilities[name]) for name, step in plan.items() if name not in asked]
-    return tuple(sorted([*found, *others], key=lambda outcome: outcome.id))
+    return tuple(sorted([*found, *others], key=attrgetter("id")))
 
 
 def _unasked(name: str, step: SourceQuery | Refusal, ability: Capabilities) -> SourceOutcome:
@@ -62,8 +63,10 @@ async def _ask(
     name: str, step: SourceQuery, source: Source, breaker: Breaker, deadline: Deadline
 ) -> tuple[Status, tuple[str, ...], SourceAnswer | None]:
     try:
-        async with asyncio.timeout(deadline.remaining()):
-            answer = await source.answer(step.query, deadline)
+        answer = answer_at_once(source, step.query)
+        if answer is None:
+            async with asyncio.timeout(deadline.remaining()):
+                answer = await source.answer(step.query, deadline)
     except TimeoutError:
         breaker.failed()
         return Status.TIMEOUT, ("no answer within the deadline",), None

@@ -5,9 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from pathlib import Path
-
-from cachetools import LRUCache
 
 from gateway.access.requester import Requester
 from gateway.disclosure.policy import Policy, Verb
@@ -27,6 +26,7 @@ from gateway.model.question import question_text
 from gateway.planner.plan import Plan, check_size, is_asked, make_plan
 from gateway.planner.rewrite.constants import fold_constants
 from gateway.sources.base import Deadline, Source
+from gateway.sources.kept import Kept, Key
 from terminology import Terminology
 
 CACHED_UNITS = 200_000
@@ -35,8 +35,6 @@ SHOWN = 40
 ORDERED_BY = {"date": "incidence", "age_days": "age"}
 """Orders of cases, and the field of a record that shows the value of each (gateway.disclosure.release)."""
 LASTING = frozenset({Status.OK, Status.PARTIAL, Status.UNSUPPORTED, Status.WITHHELD})
-
-CacheKey = tuple[CaseQuery, str, Granularity, str | None, tuple[str | None, ...]]
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class Gateway:
     deadline_seconds: float = 8.0
     state: Path | None = None
     breakers: MutableMapping[str, Breaker] = field(default_factory=dict)
-    cache: MutableMapping[CacheKey, ReleasedAnswer] = field(default_factory=lambda: LRUCache(CACHED_UNITS, units))
+    cache: Kept[ReleasedAnswer] = field(default_factory=lambda: Kept(CACHED_UNITS, units))
 
     def capabilities(self) -> Mapping[str, Capabilities]:
         """Capabilities of every open source."""
@@ -108,13 +106,13 @@ class Gateway:
         """
         asked_at = dt.datetime.now(dt.UTC)
         abilities = self.capabilities()
-        key = (query, requester.tier, granularity, cursor, tuple(a.snapshot for a in abilities.values()))
+        key = Key(query, requester.tier, granularity, cursor, tuple(a.snapshot for a in abilities.values()))
         known = self.cache.get(key)
         if known is not None:
             return replace(known, asked_at=_stamp(asked_at))
         found, lasting = await self._answer(query, requester, granularity, cursor, abilities, asked_at)
-        if lasting and units(found) < CACHED_UNITS and all(source.status in LASTING for source in found.sources):
-            self.cache[key] = found
+        if lasting and all(source.status in LASTING for source in found.sources):
+            self.cache.put(key, found)
         return found
 
     async def _answer(
@@ -132,12 +130,12 @@ class Gateway:
         deadline = Deadline.after(self.deadline_seconds)
         permitted = {name: ability for name, ability in abilities.items() if self._permits(name, requester)}
         meanings = await find_meanings(query, permitted, self.sources, self.terminology, deadline)
-        counted = replace(query, page=None)
+        counted = replace(query, page=None) if query.page else query
         plan = make_plan(counted, permitted, meanings, self.terminology)
         self._check_order(query, plan, requester)
         outcomes = await fan_out(plan, self.sources, abilities, self._breakers(), deadline)
-        complete = (*outcomes, *self._withheld(abilities, requester, query), *self._broken(query))
-        ordered = tuple(sorted(complete, key=lambda outcome: outcome.id))
+        others = (*self._withheld(abilities, permitted, query), *self._broken(query))
+        ordered = tuple(sorted((*outcomes, *others), key=attrgetter("id"))) if others else outcomes
         text = question_text(counted)
         answer = merge(counted, text, ordered, plan)
         page = RecordPage((), None)
@@ -178,9 +176,11 @@ class Gateway:
         )
 
     def _check_registries(self, query: CaseQuery) -> None:
-        known = self.sources.keys() | self.broken.keys()
         for leaf in leaves(query.where):
-            if isinstance(leaf, OneOf) and leaf.field == "source" and (strange := sorted(leaf.values - known)):
+            if not isinstance(leaf, OneOf) or leaf.field != "source":
+                continue
+            known = self.sources.keys() | self.broken.keys()
+            if strange := sorted(leaf.values - known):
                 raise UnknownTerm(
                     f"no registry {strange[0][:SHOWN]!r} here",
                     where="source",
@@ -220,12 +220,12 @@ class Gateway:
         return self.breakers
 
     def _withheld(
-        self, abilities: Mapping[str, Capabilities], requester: Requester, query: CaseQuery
+        self, abilities: Mapping[str, Capabilities], permitted: Mapping[str, Capabilities], query: CaseQuery
     ) -> list[SourceOutcome]:
         return [
             self._unless_excluded(name, query, Status.WITHHELD, self._reason(name), ability.coverage)
             for name, ability in abilities.items()
-            if not self._permits(name, requester)
+            if name not in permitted
         ]
 
     def _unless_excluded(

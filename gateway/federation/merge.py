@@ -27,17 +27,27 @@ def merge(query: CaseQuery, text: str, outcomes: Sequence[SourceOutcome], plan: 
     groups = overlap_groups({name: outcome.coverage or Coverage() for name, outcome in answered.items()})
     totals = {name: outcome.answer.total for name, outcome in answered.items() if outcome.answer}
     total = _open(add(totals, groups), complete=complete)
+    cells = _cells(query.by, answered, groups, plan, complete=complete) if query.by else ()
+    return Answer(query, text, total, cells, tuple(outcomes), _overlap_notes(groups))
+
+
+def _cells(
+    by: tuple[str, ...],
+    answered: Mapping[str, SourceOutcome],
+    groups: Sequence[Group],
+    plan: Plan,
+    *,
+    complete: bool,
+) -> tuple[tuple[Labels, Count], ...]:
+    """Table of all sources that answered."""
     table: dict[Labels, dict[str, Count]] = defaultdict(dict)
     for name, outcome in answered.items():
         step = plan.get(name)
         constants = step.constants if isinstance(step, SourceQuery) else {"source": name}
-        for labels, count in cells_of(outcome, query.by, constants):
+        for labels, count in cells_of(outcome, by, constants):
             table[labels][name] = count
-    by_source = "source" in query.by
-    cells = tuple(
-        (labels, _open(add(parts, groups), complete=complete or by_source)) for labels, parts in sorted(table.items())
-    )
-    return Answer(query, text, total, cells, tuple(outcomes), _overlap_notes(groups))
+    sure = complete or "source" in by
+    return tuple((labels, _open(add(parts, groups), complete=sure)) for labels, parts in sorted(table.items()))
 
 
 def cells_of(
@@ -50,6 +60,9 @@ def cells_of(
         if outcome.answer.total != ZERO:
             yield tuple(constants[dimension] for dimension in by), outcome.answer.total
         return
+    if not any(dimension in constants for dimension in by):
+        yield from outcome.answer.cells
+        return
     for labels, count in outcome.answer.cells:
         given = iter(labels)
         yield tuple(constants[dimension] if dimension in constants else next(given) for dimension in by), count
@@ -57,6 +70,8 @@ def cells_of(
 
 def add(parts: Mapping[str, Count], groups: Sequence[Group]) -> Count:
     """Sum over sources, with overlapping sources between their largest and their sum."""
+    if len(parts) == 1:
+        return next(iter(parts.values()))
     total = ZERO
     for group in groups:
         members = [parts[name] for name in group if name in parts]
@@ -70,6 +85,8 @@ def add(parts: Mapping[str, Count], groups: Sequence[Group]) -> Count:
 
 def overlap_groups(coverages: Mapping[str, Coverage]) -> tuple[Group, ...]:
     """Sources in groups that may share tumours; a source that shares none stands alone."""
+    if len(coverages) < 2:
+        return tuple(frozenset({name}) for name in coverages)
     parent = {name: name for name in coverages}
 
     def root(name: str) -> str:

@@ -7,7 +7,6 @@ mean, which is what sources evaluate. Evaluation is three-valued (gateway.model.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -192,16 +191,17 @@ class CaseQuery:
     page: Page | None = None
 
 
-def leaves(expr: Expr) -> Iterator[Leaf]:
+def leaves(expr: Expr) -> tuple[Leaf, ...]:
     """All leaves of a condition, left to right."""
-    match expr:
-        case And(items) | Or(items):
-            for item in items:
-                yield from leaves(item)
-        case Not(item):
-            yield from leaves(item)
-        case _:
-            yield expr
+    if isinstance(expr, And | Or):
+        found: list[Leaf] = []
+        for item in expr.items:
+            if isinstance(item, And | Or | Not):
+                found += leaves(item)
+            else:
+                found.append(item)
+        return tuple(found)
+    return leaves(expr.item) if isinstance(expr, Not) else (expr,)
 
 
 def size(expr: Expr) -> tuple[int, int]:

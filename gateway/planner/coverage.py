@@ -42,6 +42,8 @@ Asked = tuple[int | None, int | None]
 
 
 def _ranges(where: Expr, coverage: Coverage) -> Iterator[tuple[str, Asked, tuple[int, int]]]:
+    if not coverage.ages and not coverage.years:
+        return
     for item in _conjuncts(where):
         match item:
             case Between("age", low, high) if coverage.ages:
@@ -53,17 +55,19 @@ def _ranges(where: Expr, coverage: Coverage) -> Iterator[tuple[str, Asked, tuple
                 yield "year", years, coverage.years
 
 
-def _conjuncts(where: Expr) -> Iterator[Expr]:
-    if isinstance(where, And):
-        for item in where.items:
-            yield from _conjuncts(item)
-    else:
-        yield where
+def _conjuncts(where: Expr) -> tuple[Expr, ...]:
+    if not isinstance(where, And):
+        return (where,)
+    if not any(isinstance(item, And) for item in where.items):
+        return where.items
+    return tuple(part for item in where.items for part in _conjuncts(item))
 
 
 def _behaviours(where: Expr) -> frozenset[int]:
     """Behaviours of primary tumours that the question can mean; empty if it names no diagnosis."""
     asked = [_named(item.possible) for item in _conjuncts(where) if isinstance(item, DiagnosisIn) and item.possible]
+    if len(asked) == 1:
+        return asked[0]
     return frozenset.intersection(*asked) if asked else frozenset()
 
 

@@ -95,7 +95,7 @@ def make_plan(
     meanings
         Resolved terms; a term that is missing has no map here (see gateway.planner.terms).
     """
-    filled = replace(query, where=fill(query.where, meanings))
+    filled = CaseQuery(fill(query.where, meanings), query.by, query.unit, query.iccc, query.page)
     return {name: _plan_source(name, filled, ability, meanings, terminology) for name, ability in capabilities.items()}
 
 
@@ -107,7 +107,7 @@ def _plan_source(
         constants["country"] = ability.coverage.country
     where = fold_constants(query.where, constants)
     by = tuple(dimension for dimension in query.by if dimension not in constants)
-    asked = replace(query, where=where, by=by)
+    asked = query if where is query.where and by == query.by else replace(query, where=where, by=by)
     translation = _translation(where, ability, meanings, terminology)
     if where == NOTHING:
         return SourceQuery(asked, constants, translation, empty=True)
@@ -129,6 +129,8 @@ def _refuse(query: CaseQuery, ability: Capabilities, meanings: Meanings) -> str 
 
 
 def _never(where: Expr, by: tuple[str, ...], ability: Capabilities) -> tuple[str, ...]:
+    if not ability.never:
+        return ()
     used = {leaf.field for leaf in leaves(where)} | {FIELD_OF_DIMENSION.get(dimension, dimension) for dimension in by}
     return tuple(f"{field} is not collected" for field in sorted(used & ability.never))
 

@@ -8,7 +8,7 @@ not be shipped) are resolved by such a source; what nobody knows is refused by n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, reduce
 from operator import or_
 
@@ -91,7 +91,7 @@ def fill(where: Expr, meanings: Meanings) -> Expr:
     """Condition with the box sets of every diagnosis leaf whose terms are all resolved."""
     match where:
         case And(items):
-            return And(tuple(fill(item, meanings) for item in items))
+            return And(tuple([fill(item, meanings) for item in items]))
         case Or(items):
             return Or(tuple(fill(item, meanings) for item in items))
         case Not(item):
@@ -101,17 +101,15 @@ def fill(where: Expr, meanings: Meanings) -> Expr:
             known = [item for item in found if item is not None]
             if len(known) < len(found):
                 return where
-            return replace(
-                where,
-                certain=union(item.certain for item in known),
-                possible=union(item.possible for item in known),
-            )
+            certain = union(item.certain for item in known)
+            return DiagnosisIn(field, terms, certain, union(item.possible for item in known))
     return where
 
 
 def union(sets: Iterable[BoxSet]) -> BoxSet:
     """Union of any number of box sets."""
-    return _union(tuple(sets))
+    given = tuple(sets)
+    return given[0] if len(given) == 1 else _union(given)
 
 
 @lru_cache(maxsize=KEPT)

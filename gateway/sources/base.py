@@ -11,8 +11,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 from gateway.model.answer import SourceAnswer
 from gateway.model.capability import Capabilities, Coverage
@@ -121,6 +122,29 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Give back files and connections."""
+
+
+@runtime_checkable
+class AnswersAtOnce(Protocol):
+    """A source that may have what a question needs in memory, so that nobody has to wait for it."""
+
+    def ready(self, query: CaseQuery) -> SourceAnswer | None:
+        """Answer to a planned question within a few milliseconds and without any I/O, or None: then ask `answer`."""
+
+
+def answer_at_once(source: Source, query: CaseQuery) -> SourceAnswer | None:
+    """Answer of a source that has it in memory, else None."""
+    return source.ready(query) if _answers_at_once(source) else None
+
+
+def _answers_at_once(source: Source) -> TypeGuard[AnswersAtOnce]:
+    return _is_at_once(type(source))
+
+
+@cache
+def _is_at_once(kind: type[Source]) -> bool:
+    # Asked of the class and once: a check of a protocol takes as long as a count.
+    return issubclass(kind, AnswersAtOnce)
 
 
 @dataclass(frozen=True, slots=True)

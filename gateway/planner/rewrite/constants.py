@@ -16,6 +16,8 @@ def fold_constants(where: Expr, constants: Mapping[str, str]) -> Expr:
     constants
         Field name -> the one value it has in this source.
     """
+    if _is_settled(where, constants):
+        return where
     match where:
         case OneOf(field, values) if field in constants:
             return EVERYTHING if constants[field] in values else NOTHING
@@ -30,6 +32,13 @@ def fold_constants(where: Expr, constants: Mapping[str, str]) -> Expr:
         case Not(item):
             return negation(fold_constants(item, constants))
     return where
+
+
+def _is_settled(where: Expr, constants: Mapping[str, str]) -> bool:
+    """Whether nothing is to be decided or flattened: an And of leaves about other fields."""
+    if not isinstance(where, And) or len(where.items) < 2:
+        return False
+    return not any(isinstance(item, And | Or | Not | RecordIn) or item.field in constants for item in where.items)
 
 
 def _own_records(leaf: RecordIn, source: str) -> Expr:

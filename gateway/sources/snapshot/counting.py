@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import TypeGuard
 
 import duckdb
@@ -34,12 +35,15 @@ from gateway.model.query import (
 )
 from gateway.model.values import Count, Truth
 from gateway.sources.base import Deadline
-from gateway.sources.snapshot.cube import Cache, Cube, Frame, Ints, View, Views
+from gateway.sources.kept import Kept
+from gateway.sources.snapshot.cube import Cube, Frame, Ints, View, Views
+from gateway.sources.snapshot.dense import NOT_DENSE, Dense, Weights, dense, parts
 from gateway.sources.snapshot.dictionaries import Codes, Diagnoses, Outcomes
 from gateway.sources.snapshot.engine import Engine
 from gateway.sources.snapshot.layout import (
     DIAGNOSIS_FIELDS,
     INTERVAL_FIELDS,
+    INTERVALS,
     LOW,
     QUERIED,
     ROW_INTERVALS,
@@ -54,6 +58,7 @@ from gateway.sources.tabulate import INTERVAL_LABELS, Axis, Cells, Table
 FROM_DIAGNOSIS = ("iccc_main", "iccc_group", "behaviour")
 FIELD_OF = {"age_band": "age"}
 FRAME_BYTES = 32 << 20
+ARRAY_BYTES = 64 << 20
 INLINE_ROWS = 131_072
 """Up to this many rows are summed on the event loop, in about a millisecond; more go to the pool."""
 
@@ -107,8 +112,18 @@ class Question:
     @property
     def key(self) -> Hashable:
         """Equal for equal conditions on one snapshot; box sets, which are slow to hash, are not in it."""
-        numbers = {leaf: i for i, leaf in enumerate(self.truths)}
-        return self.view.number, _shape(self.where, numbers)
+        return self.view.number, self.shape(self.where)
+
+    @property
+    def sees(self) -> tuple[int, bytes, tuple[str, ...]]:
+        """What its frame depends on."""
+        return self.view.number, self.alive.tobytes(), self.columns
+
+    def shape(self, part: Expr) -> Hashable:
+        """Equal for equal parts of conditions that see the diagnoses in the same way."""
+        if isinstance(part, Between | OneOf):
+            return part
+        return _shape(part, {leaf: i for i, leaf in enumerate(self.truths)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,23 +144,31 @@ class Counter:
         self._codes = codes
         self._views = Views(diagnoses)
         self._cube = Cube(len(diagnoses))
+        self._arrays: Kept[Dense] = Kept(ARRAY_BYTES, lambda array: array.bytes)
         self.multiples = Multiples()
 
     def question(self, query: CaseQuery) -> Question:
         """Read a question against the dictionaries; no row is touched."""
         where = whole_years(query.where)
-        asked = [leaf for leaf in leaves(where) if _is_of_diagnosis(leaf)]
+        found = leaves(where)
+        asked = [leaf for leaf in found if _is_of_diagnosis(leaf)]
         dimensions = [dimension for dimension in query.by if dimension in FROM_DIAGNOSIS]
         view = self._views.view(asked, dimensions, query.iccc)
         truths = {id(leaf): truth for leaf, truth in zip(asked, view.outcomes, strict=True)}
-        alive = upper_bound(where, lambda leaf, _: truths.get(id(leaf)), view.size) != Truth.NO
-        return Question(where, query.by, query.unit, view, truths, alive, _columns(where, query.by))
+        columns = _columns(tuple(leaf.field for leaf in found if id(leaf) not in truths), query.by)
+        return Question(where, query.by, query.unit, view, truths, _alive(where, truths, view.size), columns)
 
     def ready(self, question: Question) -> tuple[Count, Cells] | None:
         """Total and cells if everything needed is in memory and small, else None."""
         if question.records:
             return None
-        frame = self._cube.ready(question.view, question.alive, question.columns)
+        counted = self._by_array(question, self._arrays.get((question.sees, question.by)))
+        if counted is not None:
+            return counted
+        frame = self._cube.ready(question.sees)
+        counted = None if frame is None else self._by_array(question, self._array(question, frame))
+        if counted is not None:
+            return counted
         frame = None if frame is None else _pruned(question, frame)
         if frame is None or len(frame.tumours) > INLINE_ROWS:
             return None
@@ -166,6 +189,11 @@ class Counter:
         return await self._engine.query(lambda cursor: self._count(cursor, question), deadline)
 
     def _count(self, cursor: duckdb.DuckDBPyConnection, question: Question) -> tuple[Count, Cells]:
+        if question.named is None and question.unit is Unit.TUMOURS and not question.needs_rows:
+            frame = self._cube.frame(cursor, question.view, question.alive, question.columns)
+            found = self._by_array(question, self._array(question, frame))
+            if found is not None:
+                return found
         others = question if question.named is None else question.of_others
         parts = [] if others is None else [self._tumours(cursor, others)]
         if question.named is not None and others is not None:
@@ -195,8 +223,44 @@ class Counter:
         """Columns of rows with the class of their diagnosis."""
         return {"class": question.view.classes[rows["dx"]], **rows}
 
+    def _array(self, question: Question, frame: Frame) -> Dense | None:
+        """Array of a frame, made if need be; None where a question for another unit or with more columns is asked."""
+        if question.unit is not Unit.TUMOURS or question.needs_rows or len(frame.tumours) > INLINE_ROWS:
+            return None
+        key = question.sees, question.by
+        kept = self._arrays.get(key)
+        return self._arrays.put(key, self._make_array(question, frame)) if kept is None else kept
+
+    def _make_array(self, question: Question, frame: Frame) -> Dense:
+        first = [_axis_of_dimension(dimension) for dimension in question.by]
+        others = {_axis_of_column(name) for name in frame.columns} - set(first)
+        if len(set(first)) < len(first):
+            return NOT_DENSE
+        axes = [(name, columns_of(name)) for name in (*first, *sorted(others))]
+        labels = {
+            axis: partial(self._axis, question, dimension) for axis, dimension in zip(first, question.by, strict=True)
+        }
+        return dense(frame.columns, frame.tumours, axes, labels) or NOT_DENSE
+
+    def _by_array(self, question: Question, array: Dense | None) -> tuple[Count, Cells] | None:
+        """Total and cells if every part of the condition looks at one axis of an array."""
+        if array is None or array is NOT_DENSE or question.unit is not Unit.TUMOURS:
+            return None
+        weights: dict[str, Weights] = {}
+        for part in parts(question.where):
+            name = _axis_of_part(part)
+            columns = array.values.get(name) if name else None
+            if name is None or columns is None:
+                return None
+            found = array.weights(question.shape(part), partial(self._truth, part, question, columns))
+            weights[name] = weights[name] * found if name in weights else found
+        return array.count(weights)
+
     def truth(self, question: Question, columns: Columns) -> Outcomes:
         """Truth of the condition for rows with these columns (`class` for the diagnosis)."""
+        return self._truth(question.where, question, columns)
+
+    def _truth(self, where: Expr, question: Question, columns: Columns) -> Outcomes:
 
         def leaf(each: Leaf) -> Outcomes:
             match each:
@@ -216,7 +280,7 @@ class Counter:
                     return _decided(np.isin(columns["case_no"], _rows_of(question, each)))
             raise TypeError(f"not a field of a row: {each.field}")
 
-        return evaluate(question.where, leaf, len(columns["class"]))
+        return evaluate(where, leaf, len(next(iter(columns.values()))))
 
     def predicates(self, question: Question) -> Predicates:
         """The condition as SQL over `cases`."""
@@ -349,11 +413,47 @@ def _interval_axis(dimension: str, low: Ints, high: Ints) -> Axis:
     return Axis(codes, tuple(labels(None, None) if first == LOW else labels(first, last) for first, last in ends))
 
 
-def _columns(where: Expr, by: Sequence[str]) -> tuple[str, ...]:
-    asked = [leaf.field for leaf in leaves(where) if not _is_of_diagnosis(leaf) and not isinstance(leaf, RecordIn)]
-    used = {column for field in asked for column in columns_of(field)}
+def _alive(where: Expr, truths: Mapping[int, Outcomes], size: int) -> npt.NDArray[np.bool_]:
+    """Classes of diagnoses that can match at all."""
+    most = [
+        upper_bound(part, lambda leaf, _: truths.get(id(leaf)), size)
+        for part in parts(where)
+        if id(part) in truths or isinstance(part, And | Or | Not)
+    ]
+    if not most:
+        return np.ones(size, np.bool_)
+    return np.asarray((most[0] if len(most) == 1 else np.minimum.reduce(most)) != Truth.NO)
+
+
+@lru_cache(maxsize=1024)
+def _columns(fields: tuple[str, ...], by: tuple[str, ...]) -> tuple[str, ...]:
+    used = {column for field in fields for column in columns_of(field)}
     used |= {column for dimension in by for column in _columns_of_dimension(dimension)}
     return tuple(name for name in QUERIED if name in used and name != "dx")
+
+
+def _axis_of_dimension(dimension: str) -> str:
+    return "class" if dimension in FROM_DIAGNOSIS else FIELD_OF.get(dimension, dimension)
+
+
+def _axis_of_column(name: str) -> str:
+    field = name.removesuffix("_lo").removesuffix("_hi")
+    return field if field in INTERVALS else name
+
+
+def _axis_of_part(part: Expr) -> str | None:
+    """The one axis that a part of a condition looks at, None if there are several or it is no axis."""
+    match part:
+        case DiagnosisIn():
+            return "class"
+        case Between() | OneOf():
+            return part.field
+        case And() | Or() | Not():
+            names = {_axis_of_part(leaf) for leaf in leaves(part)}
+            return names.pop() if len(names) == 1 else None
+        case Known(field):
+            return "class" if field in DIAGNOSIS_FIELDS else field
+    return None
 
 
 def _columns_of_dimension(dimension: str) -> tuple[str, ...]:
@@ -383,15 +483,15 @@ class Multiples:
     def __init__(self) -> None:
         self._all: Multiple | None = None
         self._by_row: tuple[Ints, Ints] | None = None
-        self._kept: Cache[Multiple] = Cache(FRAME_BYTES, lambda rows: rows.bytes)
+        self._kept: Kept[Multiple] = Kept(FRAME_BYTES, lambda rows: rows.bytes)
 
     def ready(self, question: Question) -> Multiple | None:
         """Rows that a question needs, if they are kept."""
-        return self._kept.get((question.view.number, question.alive.tobytes()))
+        return self._kept.get(question.sees[:2])
 
     def of(self, cursor: duckdb.DuckDBPyConnection, question: Question) -> Multiple:
         """Rows that a question needs: of patients with at least two tumours that can match."""
-        key = (question.view.number, question.alive.tobytes())
+        key = question.sees[:2]
         return self._kept.get(key) or self._kept.put(key, self._select(cursor, question))
 
     def all(self, cursor: duckdb.DuckDBPyConnection) -> Multiple:
@@ -445,6 +545,8 @@ def _shape(expr: Expr, numbers: Mapping[int, int]) -> Hashable:
 
 def whole_years(expr: Expr) -> Expr:
     """Read whole years of dates, and known dates, as years, which the cube holds: the outcome is the same."""
+    if not any(isinstance(leaf, DateBetween | Known) for leaf in leaves(expr)):
+        return expr
     match expr:
         case And(items):
             return And(tuple(whole_years(item) for item in items))

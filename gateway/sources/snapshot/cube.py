@@ -7,18 +7,16 @@ cases and is kept. Marginals and frames live in caches bounded in bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from threading import Lock
-from typing import Generic, TypeVar
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
-from cachetools import LRUCache
 
 from gateway.model.query import DiagnosisIn, Known
+from gateway.sources.kept import Kept
 from gateway.sources.snapshot.dictionaries import Diagnoses, Outcomes
 from gateway.sources.snapshot.layout import select_list
 from gateway.sources.snapshot.rowsql import covering
@@ -26,7 +24,6 @@ from gateway.sources.tabulate import Axis
 from terminology import BoxSet
 
 Ints = npt.NDArray[np.integer]
-V = TypeVar("V")
 
 MARGINAL_BYTES = 256 << 20
 FRAME_BYTES = 128 << 20
@@ -38,26 +35,6 @@ ZONE = 2048
 """Rows of which the least and the greatest value are kept."""
 DENSE_KEYS = 1 << 22
 """Up to this many combinations are summed in an array, beyond it by sorting."""
-
-
-class Cache(Generic[V]):
-    """A least-recently-used cache that threads share; what is larger than all of it is not kept."""
-
-    def __init__(self, size: int, of: Callable[[V], int] = lambda _: 1) -> None:
-        self._items: LRUCache[Hashable, V] = LRUCache(size, getsizeof=of)
-        self._lock = Lock()
-
-    def get(self, key: Hashable) -> V | None:
-        """What is kept under a key."""
-        with self._lock:
-            return self._items.get(key)
-
-    def put(self, key: Hashable, value: V) -> V:
-        """Keep a value and give it back."""
-        with self._lock:
-            if self._items.getsizeof(value) <= self._items.maxsize:
-                self._items[key] = value
-        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +105,9 @@ class Views:
     def __init__(self, diagnoses: Diagnoses) -> None:
         self._diagnoses = diagnoses
         self._numbers = count(1)
-        self._outcomes: Cache[tuple[BoxSet, BoxSet, int, Outcomes]] = Cache(KEPT)
-        self._known: Cache[tuple[int, Outcomes]] = Cache(KEPT)
-        self._views: Cache[View] = Cache(KEPT)
+        self._outcomes: Kept[tuple[BoxSet, BoxSet, int, Outcomes]] = Kept(KEPT)
+        self._known: Kept[tuple[int, Outcomes]] = Kept(KEPT)
+        self._views: Kept[View] = Kept(KEPT)
 
     def view(self, leaves: Sequence[DiagnosisIn | Known], dimensions: Sequence[str], edition: str) -> View:
         """View of a question with these diagnosis leaves and diagnosis dimensions."""
@@ -178,12 +155,12 @@ class Cube:
 
     def __init__(self, diagnoses: int) -> None:
         self._diagnoses = diagnoses
-        self._marginals: Cache[Frame] = Cache(MARGINAL_BYTES, lambda frame: frame.bytes)
-        self._frames: Cache[Frame] = Cache(FRAME_BYTES, lambda frame: frame.bytes)
+        self._marginals: Kept[Frame] = Kept(MARGINAL_BYTES, lambda frame: frame.bytes)
+        self._frames: Kept[Frame] = Kept(FRAME_BYTES, lambda frame: frame.bytes)
 
-    def ready(self, view: View, alive: npt.NDArray[np.bool_], columns: tuple[str, ...]) -> Frame | None:
-        """Frame of a question if it is kept."""
-        return self._frames.get((view.number, alive.tobytes(), columns))
+    def ready(self, key: tuple[int, bytes, tuple[str, ...]]) -> Frame | None:
+        """Frame of a question if it is kept: number of its view, classes that can match, columns."""
+        return self._frames.get(key)
 
     def frame(
         self, connection: duckdb.DuckDBPyConnection, view: View, alive: npt.NDArray[np.bool_], columns: tuple[str, ...]

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gateway.model.query import Order
+from gateway.sources.kept import Kept
 from gateway.sources.snapshot.counting import Counter, Question
-from gateway.sources.snapshot.cube import Cache, Ints
+from gateway.sources.snapshot.cube import Ints
 from gateway.sources.snapshot.layout import LOW
 
 RUN = 2048
@@ -76,8 +77,8 @@ class OrderedMatches:
 
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
-        self._rankings: Cache[Ranking] = Cache(RANKINGS_KEPT, lambda each: each.values.nbytes + each.ends.nbytes)
-        self._runs: Cache[OrderedRun] = Cache(RUNS_KEPT, lambda run: run.numbers.nbytes)
+        self._rankings: Kept[Ranking] = Kept(RANKINGS_KEPT, lambda each: each.values.nbytes + each.ends.nbytes)
+        self._runs: Kept[OrderedRun] = Kept(RUNS_KEPT, lambda run: run.numbers.nbytes)
 
     def ranks(
         self, cursor: duckdb.DuckDBPyConnection, question: Question, order: Order, start: int, wanted: int

@@ -1,7 +1,8 @@
 """Records of a snapshot: pages of certain matches in a stable order, and look-ups by id.
 
-Rows are read in blocks of neighbours, which are kept: rows stand in the order of ICCC-3 group and year, so that a page
-of one group touches few blocks. A patient has the number of their first row.
+Matches are found in columns in memory (gateway.sources.snapshot.rows), or by SQL where the rows are too many. Rows are
+read in blocks of neighbours, which are kept with the cases made of them: rows stand in the order of ICCC-3 group and
+year, so that a page of one group touches few blocks. A patient has the number of their first row.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import md5
+from itertools import pairwise
 from typing import Any
 
 import duckdb
@@ -22,16 +24,18 @@ from gateway.model.case import Case
 from gateway.model.dates import UNKNOWN_DATE, Age, DateInterval, DatePrecision
 from gateway.model.query import Page
 from gateway.model.values import Truth
+from gateway.sources.kept import Kept
 from gateway.sources.snapshot.counting import Counter, Question
-from gateway.sources.snapshot.cube import Cache, Ints
+from gateway.sources.snapshot.cube import Ints
 from gateway.sources.snapshot.dictionaries import Codes, Diagnoses
 from gateway.sources.snapshot.layout import CODED, LOW, NO_SEQUENCE, RECORD, select_list
 from gateway.sources.snapshot.named import Named, named
 from gateway.sources.snapshot.ordered import OrderedMatches, places
+from gateway.sources.snapshot.rows import Rows
 
 BLOCK = 1024
 """Rows that are read and kept together."""
-BLOCKS_KEPT = 128
+BLOCKS_KEPT = 64
 DENSE = 6
 """A block is read whole for so many rows of it; fewer are read alone and not kept."""
 RUN = 2048
@@ -40,8 +44,16 @@ RUNS_KEPT = 128
 PATIENT_BYTES = 16 << 20
 PRECISIONS = tuple(DatePrecision)
 
-Block = Mapping[str, npt.NDArray[Any]]
+RecordColumns = Mapping[str, npt.NDArray[Any]]
 """Columns of RECORD by name; Any because keys are objects and numbers are not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Neighbouring rows, and the cases that were made of some of them, by their place in the block."""
+
+    columns: RecordColumns
+    cases: dict[int, Case] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +84,29 @@ class Records:
 class Reader:
     """Reads records of one open snapshot."""
 
-    def __init__(self, source: str, diagnoses: Diagnoses, codes: Mapping[str, Codes], counter: Counter) -> None:
+    def __init__(
+        self, source: str, size: int, diagnoses: Diagnoses, codes: Mapping[str, Codes], counter: Counter
+    ) -> None:
         self._source = source
+        self._memory = Rows(size, counter.truth)
         self._diagnoses = diagnoses
         self._codes = codes
         self._counter = counter
-        self._blocks: Cache[Block] = Cache(BLOCKS_KEPT)
-        self._runs: Cache[Run] = Cache(RUNS_KEPT)
+        self._blocks: Kept[Block] = Kept(BLOCKS_KEPT)
+        self._runs: Kept[Run] = Kept(RUNS_KEPT)
         self._ordered = OrderedMatches(counter)
-        self._patients_of: Cache[Ints] = Cache(PATIENT_BYTES, lambda numbers: numbers.nbytes)
+        self._patients_of: Kept[Ints] = Kept(PATIENT_BYTES, lambda numbers: numbers.nbytes)
+
+    def ready(self, question: Question, page: Page) -> Records | None:
+        """One page of cases in their own order if everything it needs is in memory, else None."""
+        if page.of != "case" or page.order is not None or question.records:
+            return None
+        columns = self._memory.ready(question)
+        if columns is None:
+            return None
+        numbers = self._memory.after(question, columns, _start(page), page.limit + 1)
+        cases = self._kept(numbers[: page.limit])
+        return None if cases is None else Records(cases, _next(numbers, page.limit))
 
     def page(self, cursor: duckdb.DuckDBPyConnection, question: Question, page: Page) -> Records:
         """One page of certain matches."""
@@ -91,12 +117,11 @@ class Reader:
             numbers = self._ordered.ranks(cursor, question, page.order, before, page.limit + 1)
             following = before + page.limit if len(numbers) > page.limit else None
             return Records(self.cases(cursor, numbers[: page.limit]), following)
-        after = -1 if page.after is None else page.after
         if page.of == "patient":
-            numbers = self._patients_after(cursor, question, after, page.limit + 1)
+            numbers = self._patients_after(cursor, question, _start(page), page.limit + 1)
             shown = numbers[: page.limit]
             return Records(self._patients(cursor, shown), _next(numbers, page.limit))
-        numbers = self._after(cursor, question, after, page.limit + 1)
+        numbers = self._after(cursor, question, _start(page), page.limit + 1)
         return Records(self.cases(cursor, numbers[: page.limit]), _next(numbers, page.limit))
 
     def look_up(self, cursor: duckdb.DuckDBPyConnection, question: Question) -> Question:
@@ -133,10 +158,34 @@ class Reader:
 
     def cases(self, cursor: duckdb.DuckDBPyConnection, numbers: Ints) -> tuple[Case, ...]:
         """Cases with these row numbers, in the order given."""
-        return tuple(self._build(self._rows(cursor, numbers)))
+        kept = self._kept(numbers)
+        return tuple(self._build(self._rows(cursor, numbers))) if kept is None else kept
+
+    def _kept(self, numbers: Ints) -> tuple[Case, ...] | None:
+        """Cases with these row numbers if their blocks are in memory."""
+        owners, inside = np.divmod(numbers, BLOCK)
+        edges = (np.flatnonzero(np.diff(owners)) + 1).tolist()
+        found: list[Case] = []
+        for first, last in pairwise((0, *edges, len(numbers)) if len(numbers) else ()):
+            block = self._blocks.get(int(owners[first]))
+            if block is None:
+                return None
+            found += self._of_block(block, inside[first:last].tolist())
+        return tuple(found)
+
+    def _of_block(self, block: Block, inside: list[int]) -> list[Case]:
+        """Cases at some places of a block; each is made once. Threads may make one twice: they are equal."""
+        new = [place for place in inside if place not in block.cases]
+        if new:
+            made = self._build({name: column[new] for name, column in block.columns.items()})
+            block.cases.update(zip(new, made, strict=True))
+        return [block.cases[place] for place in inside]
 
     def _after(self, cursor: duckdb.DuckDBPyConnection, question: Question, after: int, wanted: int) -> Ints:
-        """The next certain matches, from the run that is kept or a new one."""
+        """The next certain matches: from memory, from the run that is kept, or from a new run."""
+        columns = None if question.records else self._memory.read(cursor, question)
+        if columns is not None:
+            return self._memory.after(question, columns, after, wanted)
         key = question.key
         run = self._runs.get(key)
         if run is None or not _serves(run, after, wanted):
@@ -199,14 +248,14 @@ class Reader:
         found = cursor.execute(f"SELECT {column} FROM {table} WHERE hash IN ({hashes})").fetchnumpy()[column]
         return np.unique(found).astype(np.int64)
 
-    def _rows(self, cursor: duckdb.DuckDBPyConnection, numbers: Ints) -> Block:
+    def _rows(self, cursor: duckdb.DuckDBPyConnection, numbers: Ints) -> RecordColumns:
         """Rows by number, in the order given."""
         if not len(numbers):
             return _read(cursor, "false")
         numbers = np.asarray(numbers, np.int64)
         blocks, member, wanted = np.unique(numbers // BLOCK, return_inverse=True, return_counts=True)
         places: list[Ints] = []
-        pieces: list[Block] = []
+        pieces: list[RecordColumns] = []
         alone: list[Ints] = []
         for i, (number, rows) in enumerate(zip(blocks.tolist(), wanted.tolist(), strict=True)):
             at = np.flatnonzero(member == i)
@@ -216,7 +265,7 @@ class Reader:
                 continue
             inside = numbers[at] - number * BLOCK
             places.append(at)
-            pieces.append({name: column[inside] for name, column in block.items()})
+            pieces.append({name: column[inside] for name, column in block.columns.items()})
         if alone:
             places.append(np.concatenate(alone))
             pieces.append(_scattered(cursor, numbers[places[-1]]))
@@ -230,10 +279,10 @@ class Reader:
         kept = self._blocks.get(number)
         if kept is None and read:
             rows = _read(cursor, f"case_no BETWEEN {number * BLOCK} AND {number * BLOCK + BLOCK - 1}")
-            kept = self._blocks.put(number, rows)
+            kept = self._blocks.put(number, Block(rows))
         return kept
 
-    def _build(self, rows: Block) -> Iterable[Case]:
+    def _build(self, rows: RecordColumns) -> Iterable[Case]:
         """Cases of rows."""
         values = {name: column.tolist() for name, column in rows.items()}
         coded = [[self._codes[name].values[code] for code in values[name]] for name in CODED]
@@ -302,16 +351,20 @@ def _serves(run: Run, after: int, wanted: int) -> bool:
     return run.complete or len(run.found) - int(np.searchsorted(run.found, after, "right")) >= wanted
 
 
+def _start(page: Page) -> int:
+    return -1 if page.after is None else page.after
+
+
 def _next(numbers: Ints, limit: int) -> int | None:
     return int(numbers[limit - 1]) if len(numbers) > limit else None
 
 
-def _read(cursor: duckdb.DuckDBPyConnection, where: str) -> Block:
+def _read(cursor: duckdb.DuckDBPyConnection, where: str) -> RecordColumns:
     found = cursor.execute(f"SELECT {select_list(RECORD)} FROM cases WHERE {where}").fetchnumpy()
     return {name: np.asarray(column) for name, column in found.items()}
 
 
-def _scattered(cursor: duckdb.DuckDBPyConnection, numbers: Ints) -> Block:
+def _scattered(cursor: duckdb.DuckDBPyConnection, numbers: Ints) -> RecordColumns:
     """Rows that lie apart, in the order given."""
     if len(numbers) == 1:
         return _read(cursor, f"case_no = {numbers[0]}")

@@ -16,12 +16,12 @@ from gateway.model.fields import UNKNOWN_LABEL
 from gateway.model.query import CaseQuery, Page, Unit
 from gateway.model.values import ZERO, Count
 from gateway.sources.base import Deadline
+from gateway.sources.kept import Kept
 from gateway.sources.snapshot.counting import Counter, Question
-from gateway.sources.snapshot.cube import Cache
 from gateway.sources.snapshot.dictionaries import read_codes, read_diagnoses
 from gateway.sources.snapshot.engine import Engine, connect
 from gateway.sources.snapshot.layout import FORMAT
-from gateway.sources.snapshot.records import Reader
+from gateway.sources.snapshot.records import Reader, Records
 from gateway.sources.snapshot.store import SnapshotStore, hold
 from terminology import Terminology
 
@@ -114,8 +114,8 @@ class Snapshot:
             self._engine.connection.close()
             raise
         self._counter = Counter(self._engine, diagnoses, codes)
-        self._reader = Reader(source, diagnoses, codes, self._counter)
-        self._answers: Cache[SourceAnswer] = Cache(ANSWERS_KEPT, lambda a: 1 + len(a.cells) + len(a.cases))
+        self._reader = Reader(source, self.facts.cases, diagnoses, codes, self._counter)
+        self._answers: Kept[SourceAnswer] = Kept(ANSWERS_KEPT, lambda a: 1 + len(a.cells) + len(a.cases))
         self._users = 0
         self._retired = False
         self._lock = Lock()
@@ -145,9 +145,32 @@ class Snapshot:
         if last:
             self._engine.close()
 
+    def ready(self, query: CaseQuery) -> SourceAnswer | None:
+        """Answer to a planned question if everything it needs is in memory, else None."""
+        return self._ready(self._counter.question(query), query.page)
+
+    def _ready(self, question: Question, page: Page | None) -> SourceAnswer | None:
+        counted = self._counter.ready(question)
+        if counted is None:
+            return None
+        answer = SourceAnswer(total=counted[0], cells=counted[1], snapshot=self.facts.snapshot)
+        if page is not None:
+            records = self._reader.ready(question, page) if question.unit is UNIT_OF_RECORD[page.of] else None
+            if records is None:
+                return None
+            answer = _with_records(answer, records, counted[0])
+        return self._whole(answer, len(question.by))
+
+    def _whole(self, answer: SourceAnswer, dimensions: int) -> SourceAnswer:
+        """The answer with what could not be used in it."""
+        return answer if self.facts.unusable is None else widened(answer, self.facts.unusable, dimensions)
+
     async def answer(self, query: CaseQuery, deadline: Deadline) -> SourceAnswer:
         """Answer a planned question; raises TimeoutError at the deadline."""
         question = self._counter.question(query)
+        found = self._ready(question, query.page)
+        if found is not None:
+            return found
         key = question.key, query.by, query.unit, query.page
         kept = self._answers.get(key)
         if kept is not None:
@@ -159,20 +182,22 @@ class Snapshot:
         answer = SourceAnswer(total=total, cells=cells, snapshot=self.facts.snapshot)
         if query.page is not None:
             answer = await self._with_page(answer, question, query.page, deadline)
-        if self.facts.unusable is not None:
-            answer = widened(answer, self.facts.unusable, len(query.by))
-        return self._answers.put(key, answer)
+        return self._answers.put(key, self._whole(answer, len(query.by)))
 
     async def _with_page(
         self, answer: SourceAnswer, question: Question, page: Page, deadline: Deadline
     ) -> SourceAnswer:
         records = await self._engine.query(lambda cursor: self._reader.page(cursor, question, page), deadline)
-        unit = UNIT_OF_RECORD[page.of]
-        counted = answer.total
+        counted, unit = answer.total, UNIT_OF_RECORD[page.of]
         if question.unit is not unit:
             counted, _ = await self._counter.count(replace(question, unit=unit, by=()), deadline)
-        possible = _only_possible(counted)
-        return replace(answer, cases=records.cases, next_after=records.next_after, possible_records=possible)
+        return _with_records(answer, records, counted)
+
+
+def _with_records(answer: SourceAnswer, records: Records, counted: Count) -> SourceAnswer:
+    """Answer with a page; `counted` is the count in the unit of its records."""
+    possible = _only_possible(counted)
+    return replace(answer, cases=records.cases, next_after=records.next_after, possible_records=possible)
 
 
 def widened(answer: SourceAnswer, unusable: Unusable, dimensions: int) -> SourceAnswer:

@@ -71,6 +71,13 @@ class SnapshotSource:
             cases=facts.cases,
         )
 
+    def ready(self, query: CaseQuery) -> SourceAnswer | None:
+        """Answer from the snapshot that serves now if that is in memory (gateway.sources.base.AnswersAtOnce)."""
+        if self._snapshot is None or self._store.stamp() != self._stamp:
+            return None
+        with self._lease() as snapshot:
+            return snapshot.ready(query)
+
     async def answer(self, query: CaseQuery, deadline: Deadline) -> SourceAnswer:
         """Answer a planned question from the snapshot that serves now.
 

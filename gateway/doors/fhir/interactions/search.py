@@ -107,8 +107,9 @@ def _entries(door: Door, asked: Asked, answer: ReleasedAnswer) -> list[Any]:
     conditions = door.conditions
     if asked.format is JSON:
         return list[orjson.Fragment | Any](conditions.page_json(answer.cases))
-    written = conditions.xml if asked.format is XML else conditions.resource
-    return [entry(written(case), door.base, "Condition", case.id) for case in answer.cases]
+    if asked.format is XML:
+        return list[Any](conditions.page_xml(answer.cases))
+    return [entry(conditions.resource(case), door.base, "Condition", case.id) for case in answer.cases]
 
 
 def _located(error: IccdError, search: Search) -> IccdError:

@@ -8,14 +8,12 @@ which the category health-concern allows (constraint con-3). ICD-O terms are WHO
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import orjson
-from cachetools import LRUCache
 
 from gateway.disclosure.released import ReleasedCase, ReleasedGroup
 from gateway.doors.fhir.definitions import Resource, guide, url_of_prefix
@@ -31,7 +29,7 @@ from gateway.doors.fhir.render.elements import (
     primitive,
 )
 from gateway.doors.fhir.xml import Markup, children_xml
-from gateway.model.dates import Age, DateInterval, DatePrecision
+from gateway.model.dates import Age, DateInterval
 from gateway.model.fields import UNCLASSIFIED
 from gateway.model.values import Absent
 
@@ -54,7 +52,6 @@ GroupName = Callable[[str, str], str | None]
 """Code and edition of an ICCC-3 group -> its published name."""
 
 CACHED = 16384
-CACHED_PAGES = 64
 
 
 class Tumour(NamedTuple):
@@ -75,10 +72,29 @@ TumourParts = tuple[Any, ...]
 """Fields of a Tumour; Any because attrgetter, which is why a page is fast, has no types."""
 
 _tumour: Callable[[ReleasedCase], TumourParts] = attrgetter(*Tumour._fields)
-_age: Callable[[ReleasedCase], tuple[Any, ...]] = attrgetter("age.years", "age.days")
-_incidence: Callable[[ReleasedCase], tuple[Any, ...]] = attrgetter(
-    "incidence.earliest", "incidence.latest", "incidence.precision"
-)
+
+
+V = TypeVar("V")
+
+
+class Written(Generic[V]):
+    """Texts of values, each written once.
+
+    A source gives equal values as one object, and finding an object is much faster than hashing its fields.
+    """
+
+    def __init__(self, write: Callable[[V], str]) -> None:
+        self._write = write
+        self._kept: dict[int, tuple[V, str]] = {}
+
+    def __call__(self, value: V) -> str:
+        """Text of a value."""
+        kept = self._kept.get(id(value))
+        if kept is None or kept[0] is not value:
+            if len(self._kept) >= CACHED:
+                self._kept.clear()
+            kept = self._kept[id(value)] = (value, self._write(value))
+        return kept[1]
 
 
 class ConditionRenderer:
@@ -95,7 +111,8 @@ class ConditionRenderer:
     def __init__(self, base: str, group_name: GroupName) -> None:
         self._base = base
         self._group_name = group_name
-        self._pages: LRUCache[int, tuple[tuple[ReleasedCase, ...], list[orjson.Fragment]]] = LRUCache(CACHED_PAGES)
+        self._entry_json = Written[ReleasedCase](self.entry_json)
+        self._entry_xml = Written[ReleasedCase](self.entry_xml)
         self._json = lru_cache(maxsize=CACHED)(self._json_fragments)
         self._xml = lru_cache(maxsize=CACHED)(self._xml_fragments)
 
@@ -116,8 +133,8 @@ class ConditionRenderer:
         """Condition as JSON: the text of `resource`, put together from cached fragments."""
         head, rest = self._json(_tumour(case))
         return (
-            f'{{"resourceType":"Condition","id":"{case.id}",{head},{_age_json(*_age(case))}],{rest},'
-            f'"subject":{{"reference":"Patient/{case.patient_id}"}},{_onset_json(*_incidence(case))}}}'
+            f'{{"resourceType":"Condition","id":"{case.id}",{head},{_age_json(case.age)}],{rest},'
+            f'"subject":{{"reference":"Patient/{case.patient_id}"}},{_onset_json(case.incidence)}}}'
         )
 
     def entry_json(self, case: ReleasedCase) -> str:
@@ -126,19 +143,28 @@ class ConditionRenderer:
             f'{{"fullUrl":"{self._base}/Condition/{case.id}","resource":{self.json(case)},"search":{{"mode":"match"}}}}'
         )
 
-    def page_json(self, cases: tuple[ReleasedCase, ...]) -> list[orjson.Fragment]:
-        """Entries of a page. A page that the gateway answers again is the same tuple, and is not written again."""
-        kept = self._pages.get(id(cases))
-        if kept is None or kept[0] is not cases:
-            kept = self._pages[id(cases)] = (cases, [orjson.Fragment(self.entry_json(case).encode()) for case in cases])
-        return kept[1]
+    def page_json(self, cases: Sequence[ReleasedCase]) -> list[orjson.Fragment]:
+        """Entries of a page; a record that is released again as the same object is not written again."""
+        # One fragment holds them all: what stands between two of them in a list is a comma.
+        return [orjson.Fragment(",".join(map(self._entry_json, cases)).encode())] if cases else []
+
+    def entry_xml(self, case: ReleasedCase) -> str:
+        """Content of an entry of a page as XML."""
+        return (
+            f'<fullUrl value="{self._base}/Condition/{case.id}"/><resource>{self.xml(case)}</resource>'
+            '<search><mode value="match"/></search>'
+        )
+
+    def page_xml(self, cases: Sequence[ReleasedCase]) -> list[Markup]:
+        """Entries of a page as XML, likewise."""
+        return [Markup("</entry><entry>".join(map(self._entry_xml, cases)))] if cases else []
 
     def xml(self, case: ReleasedCase) -> Markup:
         """Condition as XML, likewise."""
         head, rest = self._xml(_tumour(case))
         return Markup(
-            f'<Condition><id value="{case.id}"/>{head}{_age_xml(*_age(case))}{rest}'
-            f'<subject><reference value="Patient/{case.patient_id}"/></subject>{_onset_xml(*_incidence(case))}</Condition>'
+            f'<Condition><id value="{case.id}"/>{head}{_age_xml(case.age)}{rest}'
+            f'<subject><reference value="Patient/{case.patient_id}"/></subject>{_onset_xml(case.incidence)}</Condition>'
         )
 
     def _parts(self, tumour: Tumour) -> tuple[Resource, Resource]:
@@ -254,24 +280,11 @@ def _members(element: Resource) -> str:
     return orjson.dumps(element)[1:-1].decode()
 
 
-Span = tuple[int, int] | None
+def _age_members(age: Age) -> str:
+    return orjson.dumps(age_at_diagnosis(age)).decode()
 
 
-@lru_cache(maxsize=CACHED)
-def _age_json(years: Span, days: Span) -> str:
-    return orjson.dumps(age_at_diagnosis(Age(years, days))).decode()
-
-
-@lru_cache(maxsize=CACHED)
-def _age_xml(years: Span, days: Span) -> str:
-    return children_xml({"extension": [age_at_diagnosis(Age(years, days))]})
-
-
-@lru_cache(maxsize=CACHED)
-def _onset_json(earliest: dt.date | None, latest: dt.date | None, precision: DatePrecision) -> str:
-    return _members(onset(DateInterval(earliest, latest, precision)))
-
-
-@lru_cache(maxsize=CACHED)
-def _onset_xml(earliest: dt.date | None, latest: dt.date | None, precision: DatePrecision) -> str:
-    return children_xml(onset(DateInterval(earliest, latest, precision)))
+_age_json = Written[Age](_age_members)
+_age_xml = Written[Age](lambda age: children_xml({"extension": [age_at_diagnosis(age)]}))
+_onset_json = Written[DateInterval](lambda incidence: _members(onset(incidence)))
+_onset_xml = Written[DateInterval](lambda incidence: children_xml(onset(incidence)))

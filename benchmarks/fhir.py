@@ -1,0 +1,110 @@
+"""Pages and totals of Conditions: through the server against its hello endpoint, and their rendering against orjson.
+
+Every search is asked once only, so each is parsed, planned, counted, read, released and rendered. A page holds 100
+Conditions. `ready dicts` are the same page as dicts, which orjson has only to write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import orjson
+
+from benchmarks.http import HELLO, fresh_pages, make_registry
+from benchmarks.shared import at_least, at_most, compared, free_port, server
+from gateway.access.requester import ANONYMOUS
+from gateway.disclosure.released import ReleasedCase
+from gateway.doors.fhir.door import open_door
+from gateway.doors.fhir.parameters import SEARCHABLE
+from gateway.doors.fhir.parse import parse_search
+from gateway.doors.fhir.render.bundle import entry
+from gateway.doors.fhir.request import pairs_of
+from gateway.doors.fhir.xml import to_xml
+from gateway.federation.gateway import Gateway
+from gateway.federation.opening import open_gateway
+from gateway.model.capability import Granularity
+
+PAGES = 40
+ROUNDS = 9
+T = TypeVar("T")
+
+
+def main(*, quick: bool = False) -> None:
+    """Print the ratios."""
+    cases, seconds = (20_000, 1.0) if quick else (100_000, 4.0)
+    with tempfile.TemporaryDirectory() as folder:
+        settings = make_registry(Path(folder), cases)
+        through_the_server(settings, seconds)
+        rendering(settings)
+
+
+def through_the_server(settings: Path, seconds: float) -> None:
+    """New searches against hello."""
+    port = free_port()
+    command = [sys.executable, "-m", "gateway", "serve", "--port", str(port), "--settings", str(settings)]
+    asked = {
+        "hello": [HELLO],
+        "page": fresh_pages(),
+        "page as XML": [f"{path}&_format=xml" for path in other_pages()],
+        "total": [path.replace("_count=100", "_summary=count") for path in fresh_pages()],
+    }
+    with server(command, port, HELLO):
+        found = compared(port, asked, seconds=seconds)
+    hello, page, xml, total = found.values()
+    print("  requests/s: " + ", ".join(f"{name} {rate:.0f}" for name, rate in found.items()))
+    at_least("new page of 100 Conditions vs hello", page / hello, 0.3)
+    at_least("new total (_summary=count) vs hello", total / hello, 0.5)
+    at_most("new page as XML vs the same as JSON, time through the server", page / xml, 6)
+
+
+def other_pages() -> list[str]:
+    """Pages that the JSON run does not ask."""
+    return [path.replace("onset-date=ge", "onset-date=gt") for path in fresh_pages()]
+
+
+def rendering(settings: Path) -> None:
+    """Bytes of released pages against orjson over ready dicts."""
+    gateway = open_gateway(settings)
+    door = open_door(gateway)
+    paths = fresh_pages()[:: len(fresh_pages()) // PAGES]
+    pages = [page for page in asyncio.run(released(gateway, paths)) if len(page) == 100]
+    gateway.close()
+    conditions = door.conditions
+    ready = [[entry(conditions.resource(case), door.base, "Condition", case.id) for case in page] for page in pages]
+    dumped = shortest(lambda dicts: orjson.dumps({"entry": dicts}), ready)
+    written = shortest(lambda page: ",".join(map(conditions.entry_json, page)).encode(), pages)
+    as_xml = shortest(lambda page: "</entry><entry>".join(map(conditions.entry_xml, page)).encode(), pages)
+    again = shortest(lambda page: orjson.dumps({"entry": conditions.page_json(page)}), pages)
+    xml_again = shortest(lambda page: to_xml({"resourceType": "Bundle", "entry": conditions.page_xml(page)}), pages)
+    print(
+        f"  {len(pages)} pages: ready dicts {dumped:.0f} us; records written for the first time: JSON {written:.0f} us"
+    )
+    at_most("rendering a page of 100 Conditions vs orjson of ready dicts", written / dumped, 2)
+    at_most("the same, records that another page has shown", again / dumped, 2)
+    at_most("rendering a page as XML vs as JSON", as_xml / written, 6)
+    at_most("the same, records that another page has shown", xml_again / again, 6)
+
+
+async def released(gateway: Gateway, paths: Sequence[str]) -> list[tuple[ReleasedCase, ...]]:
+    """Released records of some searches."""
+    searches = [parse_search(SEARCHABLE["Condition"], pairs_of(path.partition("?")[2].encode())) for path in paths]
+    return [
+        (await gateway.ask(search.question(), ANONYMOUS, granularity=Granularity.RECORD)).cases for search in searches
+    ]
+
+
+def shortest(work: Callable[[T], bytes], pages: Sequence[T]) -> float:
+    """Microseconds for a page, the mean of the shortest time of each."""
+
+    def once(page: T) -> float:
+        started = time.perf_counter()
+        work(page)
+        return time.perf_counter() - started
+
+    return sum(min(once(page) for _ in range(ROUNDS)) for page in pages) / len(pages) * 1e6
