@@ -159,7 +159,8 @@ class Snapshot:
         answer = SourceAnswer(total=total, cells=cells, snapshot=self.facts.snapshot)
         if query.page is not None:
             answer = await self._with_page(answer, question, query.page, deadline)
-        if self.facts.unusable is not None:
+        # An unusable record has no id, so it is none of those that are named.
+        if self.facts.unusable is not None and not question.only_named:
             answer = widened(answer, self.facts.unusable, len(query.by))
         return self._answers.put(key, answer)
 
