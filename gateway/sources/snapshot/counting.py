@@ -105,6 +105,11 @@ class Question:
         return replace(self, where=where, alive=alive, named=None) if alive.any() else None
 
     @property
+    def only_named(self) -> bool:
+        """Whether no row can match but those that it names, once they were looked up."""
+        return self.named is not None and self.of_others is None
+
+    @property
     def needs_rows(self) -> bool:
         """Whether it uses a field that the cube does not hold."""
         return any(leaf.field in ROW_INTERVALS for leaf in leaves(self.where))
@@ -181,7 +186,7 @@ class Counter:
 
     async def count(self, question: Question, deadline: Deadline) -> tuple[Count, Cells]:
         """Total and cells of a question; raises TimeoutError at the deadline."""
-        if question.named is not None and question.of_others is None:
+        if question.named is not None and question.only_named:
             return self._fold(question, self._of_named(question, question.named))
         found = self.ready(question)
         if found is not None:

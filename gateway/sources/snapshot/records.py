@@ -110,7 +110,7 @@ class Reader:
 
     def page(self, cursor: duckdb.DuckDBPyConnection, question: Question, page: Page) -> Records:
         """One page of certain matches."""
-        if question.named is not None and question.of_others is None:
+        if question.named is not None and question.only_named:
             return self._of_named(cursor, question, question.named, page)
         if page.order is not None:
             before = page.after or 0

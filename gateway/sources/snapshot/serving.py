@@ -182,7 +182,9 @@ class Snapshot:
         answer = SourceAnswer(total=total, cells=cells, snapshot=self.facts.snapshot)
         if query.page is not None:
             answer = await self._with_page(answer, question, query.page, deadline)
-        return self._answers.put(key, self._whole(answer, len(query.by)))
+        if not question.only_named:  # an unusable record has no id, so it is none of those that are named
+            answer = self._whole(answer, len(query.by))
+        return self._answers.put(key, answer)
 
     async def _with_page(
         self, answer: SourceAnswer, question: Question, page: Page, deadline: Deadline

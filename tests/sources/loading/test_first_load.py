@@ -10,7 +10,7 @@ import pytest
 from gateway.adapters import naaccr_xml
 from gateway.errors import BadFile, LoadRefused
 from gateway.model.answer import SourceAnswer, Unusable
-from gateway.model.query import CaseQuery, OneOf, Page, Unit
+from gateway.model.query import CaseQuery, Not, OneOf, Page, RecordIn, Unit
 from gateway.model.values import Count
 from gateway.sources.base import Deadline, FileKind, SourceConfig
 from gateway.sources.loading import load_source
@@ -86,6 +86,14 @@ def test_repeats_and_records_that_the_profile_does_not_keep_are_no_missing_tumou
     other.mkdir()
     more = load_lines(other, *lines, row("p4", "9999"), profile=profile).report
     assert more.unusable == Unusable(1, 4)
+
+
+def test_a_record_asked_for_by_its_id_is_none_that_could_not_be_used(tmp_path: Path) -> None:
+    load_lines(tmp_path, row("p1"), row("p2"), row("p3", "9999"), profile=STRICTER)
+    first = asked(tmp_path, CaseQuery(page=Page(limit=1))).cases[0]
+    named = RecordIn("case", frozenset({first.case_id}))
+    assert asked(tmp_path, CaseQuery(named)).total == Count(1, 1)
+    assert asked(tmp_path, CaseQuery(Not(named))).total == Count(1, 2)
 
 
 def test_a_first_load_without_one_good_record_serves_no_number_but_bounds(tmp_path: Path) -> None:
