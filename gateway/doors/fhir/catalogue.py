@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.disclosure.released import ReleasedCount, ReleasedSource
+from gateway.disclosure.released import ReleasedSource
+from gateway.disclosure.together import MASKED
 from gateway.doors.fhir.definitions import Resource, guide, url_of_prefix
 from gateway.doors.fhir.door import MOUNT, Door
 from gateway.doors.fhir.measures.resources import LIBRARY_TYPE
@@ -16,7 +17,6 @@ from gateway.doors.fhir.render.counts import bounds, source_status
 from gateway.doors.fhir.render.elements import absent, coding
 from gateway.model.answer import ANSWERED
 from gateway.model.capability import Capabilities, Coverage
-from gateway.model.values import Precision
 
 DATA_SET = "dataset."
 """What the id of a data set starts with; a source id has no dot, so it is no id of another library."""
@@ -25,7 +25,6 @@ COUNTRY = "urn:iso:std:iso:3166"
 CONNECTION = "http://terminology.hl7.org/CodeSystem/endpoint-connection-type"
 PAYLOAD = "http://terminology.hl7.org/CodeSystem/endpoint-payload-type"
 JSON_TYPE = "application/json"
-UNSHOWN = ReleasedCount(0, None, Precision.SUPPRESSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,7 @@ def data_set(door: Door, name: str, ability: Capabilities, released: ReleasedSou
     coverage = ability.coverage
     extensions = [_coverage(coverage)]
     if released and released.status in ANSWERED:
-        extensions.append(bounds(released.total or UNSHOWN))
+        extensions.append(bounds(released.total or MASKED))
     elif released:
         extensions.append(source_status(name, released.status.value, released.reason))
     versioned = {"version": ability.snapshot} if ability.snapshot else {}
