@@ -129,10 +129,11 @@ def release(
     k_total = max(minimum.values(), default=0)
     level = granted(policies, requester, shown.asked)
     bounded_by_policy = any(rule.granularity < Granularity.COUNT for name in counted if (rule := rules[name]))
-    sources = _sources(answer, rules, shown)
-    total_exposed = any(source.total and source.total.precision is Precision.SUPPRESSED for source in sources)
-    cells, protected = _cells(answer, minimum, k_total, withheld_sources=_suppressed(sources) if total_exposed else ())
-    total = _total(answer.total, k_total, protected)
+    of_sources = _protected_sources(answer, rules)
+    cells, of_cells = _cells(answer, minimum, k_total, of_sources)
+    sources = tuple(_source(outcome, rules[outcome.id], of_sources, of_cells, shown) for outcome in answer.outcomes)
+    total_withheld = of_cells.total_withheld or of_sources.total_withheld or is_small(answer.total, k_total)
+    total = _suppressed_count() if total_withheld else _count(answer.total)
     if bounded_by_policy or level is Granularity.BOOLEAN:
         cells, total = (), _existence(answer.total, k_total)
     return ReleasedAnswer(
@@ -227,7 +228,8 @@ def _dates(found: Iterable[DateInterval], verb: Verb) -> Iterable[DateInterval]:
             return repeat(UNKNOWN_DATE)
 
 
-def _sources(answer: Answer, rules: Mapping[str, Rule | None], shown: Shown) -> tuple[ReleasedSource, ...]:
+def _protected_sources(answer: Answer, rules: Mapping[str, Rule | None]) -> Protected:
+    """Which sources' own totals are withheld, as a table that leaves beside the total."""
     totals: dict[Labels, Count] = {
         (outcome.id,): outcome.answer.total
         for outcome in answer.outcomes
@@ -235,14 +237,18 @@ def _sources(answer: Answer, rules: Mapping[str, Rule | None], shown: Shown) -> 
     }
     k_of = {labels: rule.minimum_cell for labels in totals if (rule := rules[labels[0]])}
     visible = {labels: count for labels, count in totals.items() if count.high != 0}
-    protected = protect(visible, answer.total, lambda labels: k_of[labels], 0) if visible else None
-    return tuple(_source(outcome, rules[outcome.id], protected, shown) for outcome in answer.outcomes)
+    if not visible:
+        return Protected(frozenset(), False)
+    return protect(visible, answer.total, lambda labels: k_of[labels], 0)
 
 
-def _source(outcome: SourceOutcome, rule: Rule | None, protected: Protected | None, shown: Shown) -> ReleasedSource:
+def _source(
+    outcome: SourceOutcome, rule: Rule | None, of_sources: Protected, of_cells: Protected, shown: Shown
+) -> ReleasedSource:
+    """A source's part; where the cells withhold the total, the totals of sources would tell it by their sum."""
     total = None
     if rule and outcome.answer and outcome.status in ANSWERED and rule.granularity >= Granularity.COUNT:
-        hidden = protected is not None and (outcome.id,) in protected.withheld
+        hidden = (outcome.id,) in of_sources.withheld or (of_cells.total_withheld and outcome.answer.total.high != 0)
         total = _suppressed_count() if hidden else _count(outcome.answer.total)
     elif rule is None and outcome.status in ANSWERED:
         total = _count(ZERO)  # the question itself leaves this source out; it was not asked
@@ -277,13 +283,10 @@ def _reasons(outcome: SourceOutcome, rule: Rule | None) -> Iterator[str]:
     yield f"{counts} records could not be used; any of them may match, and no cell of known values holds them"
 
 
-def _suppressed(sources: tuple[ReleasedSource, ...]) -> tuple[str, ...]:
-    return tuple(s.id for s in sources if s.total and s.total.precision is Precision.SUPPRESSED)
-
-
 def _cells(
-    answer: Answer, minimum: Mapping[str, int], k_total: int, withheld_sources: tuple[str, ...]
+    answer: Answer, minimum: Mapping[str, int], k_total: int, of_sources: Protected
 ) -> tuple[tuple[tuple[Labels, ReleasedCount], ...], Protected]:
+    """Cells and what of them is withheld; where the sources withhold the total, a sum of cells would tell it."""
     table = dict(answer.cells)
     if not table or k_total <= 1:
         return tuple((labels, _count(count)) for labels, count in answer.cells), Protected(frozenset(), False)
@@ -295,15 +298,13 @@ def _cells(
     protected = protect(table, answer.total, k_of, k_total)
     hidden = set(protected.withheld)
     if position is not None:
-        hidden |= {labels for labels in table if labels[position] in withheld_sources}
+        hidden |= {labels for labels in table if (labels[position],) in of_sources.withheld}
+    elif of_sources.total_withheld:
+        hidden = set(table)
     cells = tuple(
         (labels, _suppressed_count() if labels in hidden else _count(count)) for labels, count in answer.cells
     )
     return cells, Protected(frozenset(hidden), protected.total_withheld)
-
-
-def _total(total: Count, k: int, protected: Protected) -> ReleasedCount:
-    return _suppressed_count() if protected.total_withheld or is_small(total, k) else _count(total)
 
 
 def _existence(total: Count, k: int) -> ReleasedCount:

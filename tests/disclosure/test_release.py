@@ -61,6 +61,21 @@ def test_small_registries_add_up_to_a_number_that_may_be_shown() -> None:
     assert all(source.total and source.total.precision is Precision.SUPPRESSED for source in answer.sources)
 
 
+@pytest.mark.parametrize("by", ["", "by=sex", "by=source,sex"])
+def test_a_total_that_is_withheld_is_not_told_by_the_counts_beside_it(by: str) -> None:
+    one = ask(gateway_of(ListSource("a", girls_and_boys("a", 2, 4)), policy="count"), by or "by=sex")
+    two = ask(
+        gateway_of(
+            ListSource("a", girls_and_boys("a", 4, 0)), ListSource("b", girls_and_boys("b", 2, 0)), policy="count"
+        ),
+        by,
+    )
+    for answer in (one, two):
+        assert answer.total.precision is Precision.SUPPRESSED
+        beside = [source.total for source in answer.sources] + [count for _, count in answer.cells]
+        assert {count.precision for count in beside if count} == {Precision.SUPPRESSED}
+
+
 def test_a_registry_that_says_its_zero_holds_no_other_back_but_one_that_says_existence_does() -> None:
     open_one, other = ListSource("a", girls_and_boys("a", 2, 0)), ListSource("b", [])
     for policy, shown in (("count", (2, 2)), ("existence", (0, None))):

@@ -66,6 +66,18 @@ class Job:
     errors: tuple[Output, ...] = ()
     reason: str = ""
 
+    def at(self, patients: int) -> Job:
+        """The job when so many patients are written."""
+        return replace(self, progress=patients)
+
+    def done(self, started: str, patients: int, output: tuple[Output, ...], errors: tuple[Output, ...]) -> Job:
+        """The job at its end, with its files and the time of the data in them."""
+        return replace(self, status=DONE, started=started, progress=patients, output=output, errors=errors)
+
+    def failed(self, reason: str) -> Job:
+        """The job that ended without its files."""
+        return replace(self, status=FAILED, reason=reason)
+
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
@@ -91,7 +103,7 @@ class Jobs:
         if job is None or job.owner != owner:
             return None
         if job.status == RUNNING and self._age(job_id) > STALE_SECONDS:
-            return replace(job, status=FAILED, reason="the export was interrupted")
+            return job.failed("the export was interrupted")
         return job
 
     def keep(self, job: Job) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -19,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from gateway.access.requester import Requester
 from gateway.disclosure.released import ReleasedAnswer, ReleasedCase
 from gateway.doors.fhir.door import Door
-from gateway.doors.fhir.export.jobs import DONE, FAILED, Job, Jobs, Output
+from gateway.doors.fhir.export.jobs import Job, Jobs, Output
 from gateway.doors.fhir.export.wanted import Wanted
 from gateway.doors.fhir.outcome import outcome
 from gateway.doors.fhir.parameters import SEARCHABLE
@@ -93,13 +93,13 @@ async def _walk(door: Door, requester: Requester, wanted: Wanted, jobs: Jobs, jo
             if jobs.deleted(job.id):
                 return
             patients += await run_in_threadpool(_page, door, answer, files)
-            jobs.keep(replace(job, progress=patients))
+            jobs.keep(job.at(patients))
             cursor = answer.next_cursor
             if cursor is None:
                 break
     output = tuple(Output(name, f"{name}.ndjson", count) for name, count in files.counts.items() if count)
     errors = _errors(folder, answer)
-    jobs.keep(replace(job, status=DONE, progress=patients, output=output, errors=errors, started=answer.asked_at))
+    jobs.keep(job.done(answer.asked_at, patients, output, errors))
 
 
 def _page(door: Door, answer: ReleasedAnswer, files: _Files) -> int:
@@ -133,4 +133,4 @@ def _fail(jobs: Jobs, job: Job, reason: str) -> None:
     with contextlib.suppress(OSError):
         for file in jobs.place(job.id).glob("*.ndjson"):
             file.unlink()
-        jobs.keep(replace(job, status=FAILED, reason=reason))
+        jobs.keep(job.failed(reason))
