@@ -35,8 +35,7 @@ def operation_routes(door: Door) -> list[Route]:
     for kind, name in OPERATIONS:
         endpoint = _endpoint(door, kind, name)
         found.append(Route(f"/{kind}/${name}", endpoint, methods=["GET", "POST"]))
-        if kind != "ConceptMap":
-            found.append(Route(f"/{kind}/{{id}}/${name}", endpoint, methods=["GET", "POST"]))
+        found.append(Route(f"/{kind}/{{id}}/${name}", endpoint, methods=["GET", "POST"]))
     return found
 
 

@@ -14,6 +14,7 @@ from gateway.doors.fhir.terminology.lookup import lookup, subsumes
 from gateway.doors.fhir.terminology.model import CodeSystem
 from gateway.doors.fhir.terminology.options import Given, options_of
 from gateway.doors.fhir.terminology.own import OwnSystems
+from gateway.doors.fhir.terminology.shelf import shelf_of
 from gateway.doors.fhir.terminology.translate import translate
 from gateway.doors.fhir.terminology.validate import Asked, validate
 from gateway.errors import BadQuestion, NotFound
@@ -54,17 +55,17 @@ def held_resources() -> tuple[Resource, ...]:
 
 def lookup_code(asked: Call) -> Resource:
     """CodeSystem $lookup."""
-    return lookup(asked.library, asked.given, _url(asked))
+    return lookup(asked.library, asked.given, *_instance(asked))
 
 
 def subsumption(asked: Call) -> Resource:
     """CodeSystem $subsumes."""
-    return subsumes(asked.library, asked.given, _url(asked))
+    return subsumes(asked.library, asked.given, *_instance(asked))
 
 
 def translate_code(asked: Call) -> Resource:
     """ConceptMap $translate."""
-    return translate(asked.library, asked.own, asked.given)
+    return translate(asked.library, asked.own, asked.given, asked.id)
 
 
 def expand_value_set(asked: Call) -> Resource:
@@ -85,12 +86,13 @@ def validate_in_value_set(asked: Call) -> Resource:
 def validate_in_code_system(asked: Call) -> Resource:
     """CodeSystem $validate-code."""
     given, library = asked.given, asked.library
-    url = _url(asked) or given.text("url", "system")
-    coding = {"code": given.text("code"), "system": url, "version": given.text("version")}
+    url, version = _instance(asked)
+    url = url or given.text("url", "system")
+    coding = {"code": given.text("code"), "system": url, "version": given.text("version") or version}
     coded = _coded(given, coding)
     first = coded.codings[0] if coded.codings else {}
     url = url or str(first.get("system", ""))
-    version = library.ruled(url, given.text("version") or str(first.get("version", "")))
+    version = library.ruled(url, given.text("version") or str(first.get("version", "")) or version)
     brought = given.element("codeSystem")
     if brought:
         library.brought = [*library.brought, brought]
@@ -142,15 +144,18 @@ def _coded(given: Given, coding: Resource) -> Asked:
     return Asked("code", (written,))
 
 
-def _url(asked: Call) -> str:
-    """URL of the instance, '' for the type."""
+def _instance(asked: Call) -> tuple[str, str]:
+    """URL and version of the instance; '' for the type, and the version '' too for the id of a default edition."""
     if not asked.id:
-        return ""
-    system = asked.own.system_of_id(asked.id)
+        return "", ""
+    known = shelf_of(asked.own).systems.get(asked.id)
+    if known is not None:
+        system, edition = known
+        return system.url, "" if asked.id == system.id else edition
     held = conformance_resources().get(("CodeSystem", asked.id))
-    if system is None and held is None:
+    if held is None:
         raise NotFound("no CodeSystem with this id", where="CodeSystem")
-    return system.url if system else str((held or {})["url"])
+    return str(held["url"]), ""
 
 
 def _value_set(asked: Call) -> Resource:
@@ -159,11 +164,7 @@ def _value_set(asked: Call) -> Resource:
     if brought is not None:
         return brought
     if asked.id:
-        own = iccc3_value_set(library, f"{_own_base()}{asked.id}", given.text("valueSetVersion"))
-        held = conformance_resources().get(("ValueSet", asked.id)) or own
-        if held is None:
-            raise NotFound("no ValueSet with this id", where="ValueSet")
-        return held
+        return _value_set_instance(asked)
     url, _, version = given.text("url").partition("|")
     if not url:
         raise BadQuestion("no value set is named", where="url", expected="url or valueSet")
@@ -173,6 +174,20 @@ def _value_set(asked: Call) -> Resource:
     if found is None:
         text = issue("error", "not-found", "not-found", "Unable_to_resolve_value_Set_", "", canonical)
         raise Refused(text, status=404)
+    return found
+
+
+def _value_set_instance(asked: Call) -> Resource:
+    """Value set of an id; another edition of it where valueSetVersion says so."""
+    held = shelf_of(asked.own).whole("ValueSet", asked.id)
+    if held is None:
+        raise NotFound("no ValueSet with this id", where="ValueSet")
+    wanted = asked.given.text("valueSetVersion")
+    if not wanted or wanted == held.get("version"):
+        return held
+    found = iccc3_value_set(asked.library, held["url"], wanted) or asked.library.value_set(f"{held['url']}|{wanted}")
+    if found is None:
+        raise NotFound("this ValueSet has no such version", where="valueSetVersion")
     return found
 
 

@@ -1,0 +1,85 @@
+"""CapabilityStatement, TerminologyCapabilities and OperationDefinition: made from the table of served types itself.
+
+OperationOutcome is not here: it is only ever an answer and is not stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from gateway.doors.fhir.capability import VERSIONS
+from gateway.doors.fhir.definitions import Resource, guide
+from gateway.doors.fhir.door import Door
+from gateway.doors.fhir.held import HL7, HeldParameter, Resources, held_parameter, path, read_of, search_of
+from gateway.doors.fhir.held import ID as HELD_ID
+from gateway.doors.fhir.request import Asked
+from gateway.doors.fhir.served import Operation, ServedType
+from gateway.doors.fhir.terminology.capabilities import terminology_capabilities
+from gateway.doors.fhir.terminology.parameters import PARAMETERS
+from gateway.doors.fhir.terminology.resources import canonical
+from gateway.doors.fhir.types.definitions import CANONICAL
+
+Served = Callable[[], Iterable[ServedType]]
+
+OPERATION: tuple[HeldParameter, ...] = (
+    held_parameter("code", "token", f"{HL7}/OperationDefinition-code", path("code")),
+    held_parameter("kind", "token", f"{HL7}/OperationDefinition-kind", path("kind")),
+    held_parameter("base", "reference", f"{HL7}/OperationDefinition-base", path("base")),
+)
+SYSTEM_VERSIONS = Operation("versions", VERSIONS, levels=frozenset({"system"}))
+
+
+def served_conformance(served: Served, statement: Callable[[Door], Resource]) -> tuple[ServedType, ...]:
+    """Types whose resources tell of all served types, themselves among them."""
+
+    async def statements(door: Door, _: Asked) -> Sequence[Resource]:
+        return [statement(door)]
+
+    async def terminology(door: Door, _: Asked) -> Sequence[Resource]:
+        return [terminology_capabilities(door)]
+
+    async def operations(_door: Door, _asked: Asked) -> Sequence[Resource]:
+        return list(operation_definitions(served()))
+
+    return (
+        _served("CapabilityStatement", statements, CANONICAL),
+        _served("TerminologyCapabilities", terminology, CANONICAL),
+        _served("OperationDefinition", operations, (*CANONICAL, *OPERATION)),
+    )
+
+
+def _served(kind: str, resources: Resources, parameters: Sequence[HeldParameter]) -> ServedType:
+    return ServedType(
+        kind,
+        read=read_of(resources),
+        search=search_of(resources, parameters),
+        parameters=tuple(parameter.declared for parameter in (HELD_ID, *parameters)),
+    )
+
+
+def operation_definitions(served: Iterable[ServedType]) -> Iterator[Resource]:
+    """Definition of each operation, from the table of what is served."""
+    found: dict[str, tuple[Operation, list[str]]] = {"CapabilityStatement-versions": (SYSTEM_VERSIONS, [])}
+    for kind in served:
+        for operation in kind.operations:
+            found.setdefault(operation.definition.rpartition("/")[2], (operation, []))[1].append(kind.name)
+    for resource_id, (operation, kinds) in found.items():
+        yield _definition(resource_id, operation, kinds)
+
+
+def _definition(resource_id: str, operation: Operation, kinds: Sequence[str]) -> Resource:
+    words = resource_id.replace("-", " ").title().replace(" ", "")
+    own = operation.definition.startswith(guide().canonical)
+    return {
+        **canonical("OperationDefinition", resource_id, name=words, title=f"${operation.name}"),
+        "kind": "operation",
+        **({"description": operation.documentation} if operation.documentation else {}),
+        "affectsState": False,
+        "code": operation.name,
+        **({} if own else {"base": operation.definition}),
+        **({"resource": list(kinds)} if kinds else {}),
+        "system": "system" in operation.levels,
+        "type": "type" in operation.levels,
+        "instance": "instance" in operation.levels,
+        **({"parameter": list(PARAMETERS[resource_id])} if resource_id in PARAMETERS else {}),
+    }
