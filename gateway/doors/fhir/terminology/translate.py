@@ -43,6 +43,10 @@ class Match:
         Topographies of what was asked at which it holds.
     others
         Parts product and dependsOn of a map that is brought along.
+    found
+        In reverse, over a map that is brought along: what was found, beside the concept that was asked.
+    brought
+        The map came with the request.
     """
 
     equivalence: str
@@ -51,13 +55,20 @@ class Match:
     product: str = ""
     depends: tuple[str, ...] = ()
     others: tuple[Resource, ...] = ()
+    found: Resource | None = None
+    brought: bool = False
 
     def parameter(self) -> Resource:
-        """Parameter match; `source` is the map (R4), `originMap` the same under the name of R5."""
+        """Parameter match: `source` is the map (R4), `originMap` the same under the name of R5.
+
+        Over a map that is brought along it has the form of the FHIR terminology ecosystem: `originMap` alone, and
+        in reverse `source` is what was found.
+        """
+        source = [{"name": "source", "valueCoding": self.found}] if self.found else []
         parts: list[Resource] = [
             {"name": "equivalence", "valueCode": self.equivalence},
             {"name": "concept", "valueCoding": self.concept},
-            {"name": "source", "valueUri": self.origin},
+            *(source if self.brought else [{"name": "source", "valueUri": self.origin}]),
             {"name": "originMap", "valueCanonical": self.origin},
             *([_site("product", self.product)] if self.product else []),
             *(_site("dependsOn", site) for site in self.depends),
@@ -189,9 +200,10 @@ def _in_group(group: Resource, coding: Resource, origin: str, reverse: bool) -> 
             word = str(target.get("equivalence", "relatedto"))
             others = (*_others(target, "dependsOn"), *_others(target, "product"))
             if reverse and target.get("code") == coding.get("code"):
-                yield Match(REVERSED.get(word, word), _end_of(group, "source", element), origin, others=others)
+                asked, found = _end_of(group, "target", target), _end_of(group, "source", element)
+                yield Match(REVERSED.get(word, word), asked, origin, others=others, found=found, brought=True)
             elif not reverse and element.get("code") == coding.get("code"):
-                yield Match(word, _end_of(group, "target", target), origin, others=others)
+                yield Match(word, _end_of(group, "target", target), origin, others=others, brought=True)
 
 
 def _end_of(group: Resource, side: str, item: Resource) -> Resource:
