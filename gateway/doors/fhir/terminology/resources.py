@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from gateway.doors.fhir.definitions import CodeSystemUrl, Resource, guide, url_of_prefix
@@ -16,19 +17,27 @@ SUBSETTED: Resource = {
 }
 
 
-def canonical(kind: str, resource_id: str, **more: object) -> Resource:
-    """First elements of a canonical resource of ours."""
-    return {
+def canonical(kind: str, resource_id: str, title: str, url: str = "", version: str | None = None) -> Resource:
+    """First elements of a canonical resource of ours; without `url` and `version`, those of the guide."""
+    found: Resource = {
         "resourceType": kind,
         "id": resource_id,
-        "url": f"{guide().canonical}/{kind}/{resource_id}",
-        "version": guide().version,
-        **more,
+        "url": url or f"{guide().canonical}/{kind}/{resource_id}",
+        "version": guide().version if version is None else version,
+        "name": re.sub(r"[^A-Za-z0-9]", "_", resource_id).upper(),
+        "title": title,
         "status": "active",
         "experimental": False,
         "date": guide().date,
         "publisher": PUBLISHER,
     }
+    return {name: value for name, value in found.items() if value != ""}
+
+
+def subset_of(resource: Resource) -> Resource:
+    """The same, tagged as not the whole."""
+    tagged = {"resourceType": resource["resourceType"], "id": resource["id"], "meta": SUBSETTED}
+    return tagged | resource
 
 
 def property_url(name: str) -> str:
@@ -38,16 +47,10 @@ def property_url(name: str) -> str:
 
 def code_system_head(known: CodeSystemUrl, system: CodeSystem, resource_id: str) -> Resource:
     """CodeSystem without its concepts."""
-    version = {"version": system.version} if system.version else {}
     edition = f", {system.version}" if system.version else ""
-    head = canonical("CodeSystem", resource_id, name=resource_id.replace("-", "_").replace(".", "_").upper())
-    del head["version"]
     hierarchy = {"hierarchyMeaning": "is-a"} if system.hierarchical else {}
     return {
-        **head,
-        "url": known.url,
-        **version,
-        "title": f"{known.title}{edition}",
+        **canonical("CodeSystem", resource_id, f"{known.title}{edition}", known.url, system.version),
         "copyright": known.copyright,
         "caseSensitive": True,
         "valueSet": f"{known.url}?fhir_vs",

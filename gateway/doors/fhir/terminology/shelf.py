@@ -25,7 +25,7 @@ from gateway.doors.fhir.terminology.links import (
 )
 from gateway.doors.fhir.terminology.model import CodeSystem
 from gateway.doors.fhir.terminology.own import DEFAULT_EDITION, OwnSystems
-from gateway.doors.fhir.terminology.resources import SUBSETTED, canonical, code_system_head, concepts_of, elements_of
+from gateway.doors.fhir.terminology.resources import canonical, code_system_head, concepts_of, elements_of, subset_of
 
 LARGE = 200
 """Concepts from which on a search leaves them out."""
@@ -114,7 +114,7 @@ class Shelf:
         found_by = {"code": tuple(system.concepts)}
         if len(system.concepts) <= LARGE:
             return Item(Entry({**head, "concept": concepts_of(system)}, found_by))
-        return Item(Entry({"meta": SUBSETTED, **head}, found_by), lambda: {**head, "concept": concepts_of(system)})
+        return Item(Entry(subset_of(head), found_by), lambda: {**head, "concept": concepts_of(system)})
 
     def _held(self, known: CodeSystemUrl, edition: str) -> CodeSystem:
         found = self.own.code_system(known.url, edition)
@@ -179,8 +179,7 @@ class Shelf:
         ways = {"sourceUri": _set_of(source, source_version), "targetUri": _set_of(target, target_version)}
         title = f"{_titled(source, source_version)} to {_titled(target, target_version)}"
         copyrights = f"{source.copyright} {target.copyright}"
-        named = canonical("ConceptMap", resource_id, name=resource_id.replace("-", "_").upper(), title=title)
-        head = {**named, "copyright": copyrights, **ways}
+        head = {**canonical("ConceptMap", resource_id, title), "copyright": copyrights, **ways}
         group: Resource = {"source": source.url, "target": target.url}
         if source_version:
             group["sourceVersion"] = source_version
@@ -195,7 +194,7 @@ class Shelf:
             }
 
         found_by = {"source-system": (source.url,), "target-system": (target.url,)}
-        return Item(Entry({"meta": SUBSETTED, **head}, found_by), whole)
+        return Item(Entry(subset_of(head), found_by), whole)
 
 
 @lru_cache(maxsize=4)
@@ -239,11 +238,8 @@ def _value_set(
     codes = [root, *system.descendants(root)] if root else list(system.concepts)
     if root:
         include["filter"] = [{"property": "concept", "op": "is-a", "value": root}]
-    head = canonical("ValueSet", resource_id, name=resource_id.replace("-", "_").replace(".", "_").upper(), title=title)
-    head["url"] = f"{guide().canonical}/ValueSet/{url_name}" if url_name else f"{known.url}{IMPLICIT}"
-    head["version"] = system.version
-    if not system.version:
-        del head["version"]
+    url = f"{guide().canonical}/ValueSet/{url_name}" if url_name else f"{known.url}{IMPLICIT}"
+    head = canonical("ValueSet", resource_id, title, url, system.version)
     found_by = {"code": tuple(f"{known.url}|{code}" for code in codes)}
     return Item(Entry({**head, "copyright": known.copyright, "compose": {"include": [include]}}, found_by))
 

@@ -68,12 +68,16 @@ def operation_definitions(served: Iterable[ServedType]) -> Iterator[Resource]:
 
 
 def _definition(resource_id: str, operation: Operation, kinds: Sequence[str]) -> Resource:
-    words = resource_id.replace("-", " ").title().replace(" ", "")
     own = operation.definition.startswith(guide().canonical)
+    head = canonical("OperationDefinition", resource_id, f"${operation.name}")
+    after_status = list(head).index("status") + 1
+    items = list(head.items())
+    said = {"description": operation.documentation} if operation.documentation else {}
     return {
-        **canonical("OperationDefinition", resource_id, name=words, title=f"${operation.name}"),
+        **dict(items[:after_status]),
         "kind": "operation",
-        **({"description": operation.documentation} if operation.documentation else {}),
+        **dict(items[after_status:]),
+        **said,
         "affectsState": False,
         "code": operation.name,
         **({} if own else {"base": operation.definition}),
