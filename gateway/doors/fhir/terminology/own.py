@@ -19,6 +19,7 @@ DEFAULT_EDITION: Mapping[str, str] = {"ICCC3": "2017", "ICDO3": "3.2"}
 BOOLEANS: Mapping[str, str] = {"notSelectable": "boolean"}
 LANGUAGE = "en"
 LONGEST_CODE = 64
+SPELLINGS_KEPT = 4096
 
 
 class OwnSystems:
@@ -28,6 +29,7 @@ class OwnSystems:
         self.terminology = terminology
         self._sizes = {info.system: info.size for info in terminology.systems()}
         self._served = tuple(system for system in code_systems() if self._sizes.get(system.prefix))
+        self._ready: frozenset[str] = frozenset()
         self._made = lru_cache(maxsize=32)(self._make)
         self._renamed = lru_cache(maxsize=32)(self._rename)
 
@@ -56,20 +58,34 @@ class OwnSystems:
         edition = next((each for each in reversed(found.editions) if matches(wanted, each)), None)
         return None if edition is None else self._under(found, url, edition)
 
+    def is_ready(self, url: str) -> bool:
+        """Whether a code system, or the one of an implicit value set, is made already in all its editions."""
+        found = code_system_of_url().get(url.partition("?fhir_vs")[0].partition("|")[0])
+        return found is None or found.prefix in self._ready
+
+    def prepare(self, url: str) -> None:
+        """Make a code system, or the one of an implicit value set, in all its editions."""
+        found = code_system_of_url().get(url.partition("?fhir_vs")[0].partition("|")[0])
+        if found in self._served and found is not None:
+            for edition in found.editions or ("",):
+                self._made(found.prefix, edition)
+        self._ready |= {found.prefix} if found else set()
+
     def of_prefix(self, prefix: str, edition: str) -> CodeSystem:
         """Code system of an edition that is known to be there."""
-        return self._made(next(system for system in self._served if system.prefix == prefix), edition)
+        return self._made(prefix, edition)
 
     def _under(self, system: CodeSystemUrl, url: str, edition: str) -> CodeSystem:
         """Code system under one of its URLs; what is costly is shared."""
-        made = self._made(system, edition)
-        return made if url == system.url else self._renamed(system, url, edition)
+        made = self._made(system.prefix, edition)
+        return made if url == system.url else self._renamed(system.prefix, url, edition)
 
-    def _rename(self, system: CodeSystemUrl, url: str, edition: str) -> CodeSystem:
-        return replace(self._made(system, edition), url=url)
+    def _rename(self, prefix: str, url: str, edition: str) -> CodeSystem:
+        return replace(self._made(prefix, edition), url=url)
 
-    def _make(self, system: CodeSystemUrl, edition: str) -> CodeSystem:
-        ask, prefix = self.terminology, system.prefix
+    def _make(self, prefix: str, edition: str) -> CodeSystem:
+        ask = self.terminology
+        system = next(system for system in self._served if system.prefix == prefix)
         codes = set(ask.codes(prefix, edition or None))
         concepts: dict[str, Concept] = {}
         for code in ask.codes(prefix, edition or None):
@@ -80,6 +96,7 @@ class OwnSystems:
             if code not in concepts:
                 self._add(concepts, codes, prefix, code, edition)
 
+        @lru_cache(maxsize=SPELLINGS_KEPT)
         def spelling(text: str) -> str | None:
             if len(text) > LONGEST_CODE:
                 return None

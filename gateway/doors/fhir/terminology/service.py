@@ -9,7 +9,7 @@ from functools import lru_cache
 from gateway.doors.fhir.definitions import Resource, conformance_resources, guide, url_of_prefix
 from gateway.doors.fhir.terminology.expand import expand
 from gateway.doors.fhir.terminology.issues import Refused, issue
-from gateway.doors.fhir.terminology.library import Library, implicit_value_set, unknown_system
+from gateway.doors.fhir.terminology.library import Index, Library, implicit_value_set, indexed, unknown_system
 from gateway.doors.fhir.terminology.lookup import lookup, subsumes
 from gateway.doors.fhir.terminology.model import CodeSystem
 from gateway.doors.fhir.terminology.options import Given, options_of
@@ -45,12 +45,10 @@ def call(terminology: Terminology, given: Given, resource_id: str = "") -> Call:
 
 
 @lru_cache(maxsize=1)
-def held_resources() -> tuple[Resource, ...]:
+def held_resources() -> Index:
     """Our own code systems, value sets and the value set of each ICCC-3 group."""
-    own = [
-        item for (kind, _), item in conformance_resources().items() if kind in ("CodeSystem", "ValueSet", "ConceptMap")
-    ]
-    return tuple(own)
+    kinds = ("CodeSystem", "ValueSet", "ConceptMap")
+    return indexed(item for (kind, _), item in conformance_resources().items() if kind in kinds)
 
 
 def lookup_code(asked: Call) -> Resource:
@@ -95,7 +93,7 @@ def validate_in_code_system(asked: Call) -> Resource:
     version = library.ruled(url, given.text("version") or str(first.get("version", "")) or version)
     brought = given.element("codeSystem")
     if brought:
-        library.brought = [*library.brought, brought]
+        library.bring(brought)
         url, version = str(brought.get("url", "")), str(brought.get("version", ""))
     if not url:
         raise BadQuestion("no code system is named", where="url", expected="the URL of a code system")
