@@ -8,7 +8,7 @@ from gateway.doors.fhir.terminology.issues import Refused
 from gateway.doors.fhir.terminology.library import Library, unknown_system
 from gateway.doors.fhir.terminology.model import CodeSystem, Concept
 from gateway.doors.fhir.terminology.options import Given
-from gateway.doors.fhir.terminology.validate import unknown_code
+from gateway.doors.fhir.terminology.statuses import unknown_code
 from gateway.errors import BadQuestion
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from gateway.doors.fhir.definitions import Resource, conformance_resources, guide, url_of_prefix
 from gateway.doors.fhir.terminology.expand import expand
+from gateway.doors.fhir.terminology.findings import Asked
 from gateway.doors.fhir.terminology.issues import Refused, issue
 from gateway.doors.fhir.terminology.library import Index, Library, implicit_value_set, indexed, unknown_system
 from gateway.doors.fhir.terminology.lookup import lookup, subsumes
@@ -16,7 +17,7 @@ from gateway.doors.fhir.terminology.options import Given, options_of
 from gateway.doors.fhir.terminology.own import OwnSystems
 from gateway.doors.fhir.terminology.shelf import shelf_of
 from gateway.doors.fhir.terminology.translate import translate
-from gateway.doors.fhir.terminology.validate import Asked, validate
+from gateway.doors.fhir.terminology.validate import validate
 from gateway.errors import BadQuestion, NotFound
 from terminology import Terminology
 
