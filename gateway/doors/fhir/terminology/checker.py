@@ -139,7 +139,10 @@ class Checker:
         return result
 
     def _unknown(self, path: str, system: str, version: str) -> None:
-        found = unknown_system(self.library, system, version, at(path, "system"))
+        place = at(path, "system")
+        found = unknown_system(self.library, system, version, place)
+        if not version:
+            found = issue("error", "not-found", "not-found", "UNKNOWN_CODESYSTEM_INCLUDED", place, system)
         known = self.library.versions(system)
         if self.found.see_unknown(f"{system}|{version}" if version and known else system):
             self.found.add(found)

@@ -31,7 +31,7 @@ def expand(library: Library, value_set: Resource, given: Given) -> Resource:
         A code system, value set or supplement that cannot be had; a filter that cannot be read; too many codes.
     """
     options = library.options
-    dropped = set(DROPPED) - ({"compose"} if options.include_definition else set())
+    dropped = set(DROPPED) - ({"compose", "extension"} if options.include_definition else set())
     kept = {name: value for name, value in value_set.items() if name not in dropped}
     if "expansion" in value_set:
         return kept

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.terminology import names
@@ -26,6 +26,10 @@ OF_MEMBER = frozenset(
         "rendering-xhtml",
         "structuredefinition-standards-status",
     )
+)
+OF_DESIGNATION = frozenset(
+    EXTENSION + name
+    for name in ("coding-sctdescid", "rendering-style", "rendering-xhtml", "structuredefinition-standards-status")
 )
 EXTENSION_PROPERTIES: Mapping[str, tuple[str, str, str]] = {
     f"{EXTENSION}codesystem-label": ("label", "label", "valueString"),
@@ -87,7 +91,7 @@ class MemberWriter:
         if shown:
             element["display"] = shown.value
         if self.options.include_designations:
-            others = [name.resource() for name in all_names if name is not shown and self._wanted(name)]
+            others = [_known(name).resource() for name in all_names if name is not shown and self._wanted(name)]
             if others:
                 element["designation"] = others
         properties = list({item["code"]: item for item in self._properties(system, concept, member)}.values())
@@ -122,6 +126,11 @@ class MemberWriter:
     def _property(self, code: str, name: str, value: Resource) -> Resource:
         self.properties[code] = CONCEPT_PROPERTIES + name
         return {"code": code, **value}
+
+
+def _known(name: Designation) -> Designation:
+    """A designation without the extensions that mean nothing here."""
+    return replace(name, extension=tuple(item for item in name.extension if item.get("url") in OF_DESIGNATION))
 
 
 def is_found(words: str, concept: Concept, designations: Sequence[Designation]) -> bool:

@@ -126,7 +126,6 @@ class Verdict:
             known = self.library.versions(url)
             if self.found.see_unknown(f"{url}|{version}" if version and known else url):
                 self.found.add(found)
-            self.found.say(found.text)
 
     def _not_in_value_set(self, words: list[str]) -> None:
         if self.asked.mode == "codeableConcept":
