@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from gateway.doors.fhir.capability import VERSIONS
-from gateway.doors.fhir.definitions import Resource, guide
+from gateway.doors.fhir.capability import EXPORT, VERSIONS
+from gateway.doors.fhir.definitions import Resource, conformance_resources, guide
 from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.held import HL7, HeldParameter, Resources, held_parameter, path, read_of, search_of
 from gateway.doors.fhir.held import ID as HELD_ID
@@ -26,7 +26,10 @@ OPERATION: tuple[HeldParameter, ...] = (
     held_parameter("kind", "token", f"{HL7}/OperationDefinition-kind", path("kind")),
     held_parameter("base", "reference", f"{HL7}/OperationDefinition-base", path("base")),
 )
-SYSTEM_VERSIONS = Operation("versions", VERSIONS, levels=frozenset({"system"}))
+OF_SYSTEM = tuple(
+    Operation(name, definition, levels=frozenset({"system"}))
+    for name, definition in (("versions", VERSIONS), ("export", EXPORT))
+)
 
 
 def served_conformance(served: Served, statement: Callable[[Door], Resource]) -> tuple[ServedType, ...]:
@@ -58,13 +61,24 @@ def _served(kind: str, resources: Resources, parameters: Sequence[HeldParameter]
 
 
 def operation_definitions(served: Iterable[ServedType]) -> Iterator[Resource]:
-    """Definition of each operation, from the table of what is served."""
-    found: dict[str, tuple[Operation, list[str]]] = {"CapabilityStatement-versions": (SYSTEM_VERSIONS, [])}
+    """Definition of each operation: our own as it is kept, the others from the table of what is served."""
+    kept = {
+        resource_id: resource
+        for (kind, resource_id), resource in conformance_resources().items()
+        if kind == "OperationDefinition"
+    }
+    yield from kept.values()
+    found: dict[str, tuple[Operation, list[str]]] = {_id(operation): (operation, []) for operation in OF_SYSTEM}
     for kind in served:
         for operation in kind.operations:
-            found.setdefault(operation.definition.rpartition("/")[2], (operation, []))[1].append(kind.name)
+            found.setdefault(_id(operation), (operation, []))[1].append(kind.name)
     for resource_id, (operation, kinds) in found.items():
-        yield _definition(resource_id, operation, kinds)
+        if resource_id not in kept:
+            yield _definition(resource_id, operation, kinds)
+
+
+def _id(operation: Operation) -> str:
+    return operation.definition.rpartition("/")[2]
 
 
 def _definition(resource_id: str, operation: Operation, kinds: Sequence[str]) -> Resource:
