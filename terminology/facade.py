@@ -62,6 +62,7 @@ class Terminology:
         self._iccc3 = Iccc3(store)
         self._icdo3 = IcdO3(store)
         icd10 = {name: Icd10(store, name) for name in ("ICD10", "ICD10CM")}
+        self._icd10 = icd10
         omop = Omop(store, icd10)
         systems: tuple[CodeSystem, ...] = (
             self._iccc3,
@@ -192,6 +193,21 @@ class Terminology:
             Numbers into `leaves(edition)`; 0 = no group.
         """
         return self._iccc3.edition(edition).classify(morphology, topography, behaviour)
+
+    def grid(self, edition: str | None = None) -> npt.NDArray[np.uint8]:
+        """ICCC-3 leaf number of every tumour; axes are MORPHOLOGIES, TOPOGRAPHIES, BEHAVIOURS. Read only."""
+        return self._iccc3.edition(edition).grid
+
+    def icd10_grid(self, system: str) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.bool_], tuple[str, ...]]:
+        """Code of every tumour in ICD10 or ICD10CM.
+
+        Returns
+        -------
+        numbers, sure, codes
+            Position of each cell's code in `codes` (axes as `grid`); whether it has that code for certain. The code at
+            0 is '', no code.
+        """
+        return self._icd10[system.strip().upper()].grid()
 
     def leaves(self, edition: str | None = None) -> tuple[Leaf, ...]:
         """Leaves of an edition by number; number 0 is 'no group'."""

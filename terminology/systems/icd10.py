@@ -153,6 +153,14 @@ class Icd10:
         mask.reshape(-1)[cells[wanted[extra]]] = True
         return BoxSet.from_mask(mask), certain
 
+    def grid(self) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.bool_], tuple[str, ...]]:
+        """Number of every cell's code, whether the cell has it for certain, and the codes by number ('' for none)."""
+        names = [""] * (len(self._codes) + 1)
+        for code, (number, _) in self._codes.items():
+            names[number] = code
+        numbers, sure = self._map
+        return numbers, sure, tuple(names)
+
     def lookup(self, code: str, edition: str | None) -> Concept:
         """Where a code stands; titles of ICD-10 are WHO's and are not shown."""
         self._refuse_edition(edition)

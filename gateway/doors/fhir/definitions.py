@@ -50,6 +50,10 @@ class CodeSystemUrl:
         Versions that a value set canonical may name.
     hierarchy
         Whether `:below` makes sense: a code means everything it covers.
+    id
+        Id of its CodeSystem resource.
+    copyright
+        Whose it is, and the credits that must stay.
     """
 
     prefix: str
@@ -58,6 +62,8 @@ class CodeSystemUrl:
     editions: tuple[str, ...]
     hierarchy: bool
     title: str
+    id: str
+    copyright: str
 
 
 @cache
@@ -77,6 +83,8 @@ def code_systems() -> tuple[CodeSystemUrl, ...]:
             tuple(row["editions"]),
             row["hierarchy"],
             row["title"],
+            row["id"],
+            row["copyright"],
         )
         for row in _json("code-systems.json")
     )

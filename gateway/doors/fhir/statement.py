@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from gateway import __version__
-from gateway.doors.fhir.definitions import Resource, code_systems, guide
+from gateway.doors.fhir.capability import statement_of
+from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door, Reply
 from gateway.doors.fhir.request import Asked
-from gateway.doors.fhir.terminology.capabilities import INSTANTIATES, terminology_capabilities
+from gateway.doors.fhir.terminology.capabilities import terminology_capabilities
 from gateway.doors.fhir.types import SERVED
 from gateway.errors import Unsupported
 
 MODES = frozenset({"full", "normative", "terminology"})
-VERSIONS = "http://hl7.org/fhir/OperationDefinition/CapabilityStatement-versions"
 PARAMETERS = frozenset({"_format", "_pretty", "mode"})
 
 
@@ -35,35 +34,4 @@ async def capabilities(door: Door, asked: Asked) -> Reply:
 
 def statement(door: Door) -> Resource:
     """CapabilityStatement as a dict."""
-    systems = ", ".join(system.url for system in code_systems())
-    return {
-        "resourceType": "CapabilityStatement",
-        "url": f"{door.base}/metadata",
-        "version": guide().version,
-        "name": "IccdCapabilities",
-        "title": door.gateway.title,
-        "status": "active",
-        "date": guide().date,
-        "kind": "instance",
-        "instantiates": [INSTANTIATES],
-        "software": {"name": "iccd", "version": __version__, "releaseDate": guide().date},
-        "implementation": {"description": door.gateway.title, "url": door.base},
-        "fhirVersion": "4.0.1",
-        "format": ["json", "xml", "application/fhir+json", "application/fhir+xml"],
-        "rest": [
-            {
-                "mode": "server",
-                "documentation": (
-                    "Childhood-cancer registries behind one door. A search is put to every registry; the total is "
-                    "exact or absent with bounds, and an entry of mode outcome names each registry that did not or "
-                    f"could only partly answer. Unknown parameters are refused unless Prefer: handling=lenient. "
-                    f"Code systems: {systems}."
-                ),
-                "resource": [served.element() for served in SERVED.values()],
-                "operation": [
-                    {"name": "versions", "definition": VERSIONS},
-                    {"name": "export", "definition": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"},
-                ],
-            }
-        ],
-    }
+    return statement_of(door, SERVED.values())

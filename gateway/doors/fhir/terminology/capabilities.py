@@ -8,6 +8,7 @@ from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.terminology.own import DEFAULT_EDITION
 from gateway.doors.fhir.terminology.service import own_systems
 
+STATEMENT_ID = "iccd"
 INSTANTIATES = "http://hl7.org/fhir/CapabilityStatement/terminology-server"
 EXPANSION_PARAMETERS = (
     "activeOnly",
@@ -38,6 +39,7 @@ def terminology_capabilities(door: Door) -> Resource:
     """TerminologyCapabilities of this door."""
     return {
         "resourceType": "TerminologyCapabilities",
+        "id": STATEMENT_ID,
         "url": f"{door.base}/metadata?mode=terminology",
         "version": guide().version,
         "name": "IccdTerminologyCapabilities",

@@ -71,8 +71,13 @@ TEXTS: Mapping[str, str] = {
     "UNABLE_TO_HANDLE_SYSTEM_FILTER_WITH_NO_VALUE": (
         "The system {0} filter with property = {1}, op = {2} has no value"
     ),
-    "UNABLE_TO_INFER_CODESYSTEM": ("The System URI could not be determined for the code '{0}' in the ValueSet '{1}'"),
+    "UNABLE_TO_INFER_CODESYSTEM": (
+        "The System URI could not be determined for the code '{0}' in the ValueSet '{1}', which has codes of {2}"
+    ),
     "UNKNOWN_CODESYSTEM": ("A definition for CodeSystem {0} could not be found, so the code cannot be validated"),
+    "UNKNOWN_CODESYSTEM_INCLUDED": (
+        "A definition for CodeSystem '{0}' could not be found, so the code cannot be validated"
+    ),
     "UNKNOWN_CODESYSTEM_EXP": (
         "A definition for CodeSystem '{0}' could not be found, so the value set cannot be expanded"
     ),
@@ -124,6 +129,7 @@ TEXTS: Mapping[str, str] = {
     "VS_EXP_IMPORT_UNK_PINNED": "Unable to find included value set '{0}' version '{1}'",
 }
 SAME_ID: Mapping[str, str] = {
+    "UNKNOWN_CODESYSTEM_INCLUDED": "UNKNOWN_CODESYSTEM",
     "Display_Name_for__should_be_one_of__instead_of_other": "Display_Name_for__should_be_one_of__instead_of",
     "Display_Name_WS_for__should_be_one_of__instead_of_other": "Display_Name_WS_for__should_be_one_of__instead_of",
 }

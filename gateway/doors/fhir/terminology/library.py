@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.terminology.brought import canonical_of, code_system_of
@@ -15,6 +16,18 @@ from gateway.doors.fhir.terminology.versions import latest, listed, matches
 DEEPEST_IMPORT = 50
 MOST_STEPS = 2000
 USABLE = frozenset({"complete", "fragment", "example"})
+
+
+Index: TypeAlias = Mapping[tuple[str, str], Sequence[Resource]]
+"""Resources by type and URL."""
+
+
+def indexed(resources: Iterable[Resource]) -> Index:
+    """Resources by type and URL."""
+    found: dict[tuple[str, str], list[Resource]] = {}
+    for item in resources:
+        found.setdefault((str(item.get("resourceType")), str(item.get("url"))), []).append(item)
+    return found
 
 
 @dataclass
@@ -30,14 +43,23 @@ class Library:
     """
 
     brought: Sequence[Resource]
-    held: Sequence[Resource]
+    held: Index
     own: Provider
     options: Options
     required: set[str] = field(default_factory=set)
     used_supplements: set[str] = field(default_factory=set)
     applied_rules: list[tuple[str, str]] = field(default_factory=list)
     _steps: int = 0
+    _index: Index = field(default_factory=dict)
     _made: dict[tuple[int, tuple[str, ...]], CodeSystem] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._index = indexed(self.brought)
+
+    def bring(self, resource: Resource) -> None:
+        """Add a resource that comes with the request."""
+        self.brought = [*self.brought, resource]
+        self._index = indexed(self.brought)
 
     def step(self, path: Sequence[str]) -> None:
         """Count one value set that is opened; refuse a chain or a web of imports that is too large.
@@ -97,11 +119,9 @@ class Library:
 
     def versions(self, url: str) -> tuple[str, ...]:
         """Versions of a code system that can be had."""
-        own = {
-            str(item["version"])
-            for item in (*self.brought, *self.held)
-            if item.get("resourceType") == "CodeSystem" and item.get("url") == url and item.get("version")
-        }
+        key = ("CodeSystem", url)
+        found = (*self._index.get(key, ()), *self.held.get(key, ()))
+        own = {str(item["version"]) for item in found if item.get("version")}
         return tuple(sorted({*own, *self.own.versions(url)}))
 
     def is_supplement(self, url: str) -> bool:
@@ -144,16 +164,16 @@ class Library:
 
     def concept_maps(self) -> list[Resource]:
         """Concept maps that are brought along or held."""
-        return [item for item in (*self.brought, *self.held) if item.get("resourceType") == "ConceptMap"]
+        return [
+            item for index in (self._index, self.held) for key in index if key[0] == "ConceptMap" for item in index[key]
+        ]
 
     def _resource(self, kind: str, url: str, version: str) -> Resource | None:
-        for shelf in (self.brought, self.held):
+        for index in (self._index, self.held):
             found = {
                 str(item.get("version", "")): item
-                for item in shelf
-                if item.get("resourceType") == kind
-                and item.get("url") == url
-                and (not version or matches(version, str(item.get("version", ""))))
+                for item in index.get((kind, url), ())
+                if not version or matches(version, str(item.get("version", "")))
             }
             if found:
                 return found[latest(found)]

@@ -8,11 +8,11 @@ from gateway.doors.fhir.terminology.issues import Refused
 from gateway.doors.fhir.terminology.library import Library, unknown_system
 from gateway.doors.fhir.terminology.model import CodeSystem, Concept
 from gateway.doors.fhir.terminology.options import Given
-from gateway.doors.fhir.terminology.validate import unknown_code
+from gateway.doors.fhir.terminology.statuses import unknown_code
 from gateway.errors import BadQuestion
 
 
-def lookup(library: Library, given: Given, url: str = "") -> Resource:
+def lookup(library: Library, given: Given, url: str = "", version: str = "") -> Resource:
     """What is known about a code.
 
     Raises
@@ -24,7 +24,7 @@ def lookup(library: Library, given: Given, url: str = "") -> Resource:
     """
     coding = given.element("coding") or {}
     code = str(coding.get("code") or given.text("code"))
-    system = _system(library, given, url or str(coding.get("system") or given.text("system")), coding)
+    system = _system(library, given, url or str(coding.get("system") or given.text("system")), coding, version)
     concept = _concept(system, code, "code")
     wanted = set(library.options.properties)
     shown = names.preferred(concept.designations, library.options.languages)
@@ -49,7 +49,7 @@ def lookup(library: Library, given: Given, url: str = "") -> Resource:
     return {"resourceType": "Parameters", "parameter": parameters}
 
 
-def subsumes(library: Library, given: Given, url: str = "") -> Resource:
+def subsumes(library: Library, given: Given, url: str = "", version: str = "") -> Resource:
     """How two codes of a code system stand to each other.
 
     Raises
@@ -62,24 +62,24 @@ def subsumes(library: Library, given: Given, url: str = "") -> Resource:
     first, second = given.element("codingA") or {}, given.element("codingB") or {}
     if first.get("system") != second.get("system"):
         raise BadQuestion("the codings are of different code systems", where="codingB", expected="one code system")
-    system = _system(library, given, url or str(first.get("system") or given.text("system")), first)
+    system = _system(library, given, url or str(first.get("system") or given.text("system")), first, version)
     one = _concept(system, str(first.get("code") or given.text("codeA")), "codeA")
     other = _concept(system, str(second.get("code") or given.text("codeB")), "codeB")
     if one.code == other.code:
         found = "equivalent"
-    elif other.code in set(system.descendants(one.code)):
+    elif any(above.code == one.code for above in system.ancestors(other)):
         found = "subsumes"
-    elif one.code in set(system.descendants(other.code)):
+    elif any(above.code == other.code for above in system.ancestors(one)):
         found = "subsumed-by"
     else:
         found = "not-subsumed"
     return {"resourceType": "Parameters", "parameter": [{"name": "outcome", "valueCode": found}]}
 
 
-def _system(library: Library, given: Given, url: str, coding: Resource) -> CodeSystem:
+def _system(library: Library, given: Given, url: str, coding: Resource, default: str) -> CodeSystem:
     if not url:
         raise BadQuestion("no code system is named", where="system", expected="the URL of a code system")
-    version = library.ruled(url, str(coding.get("version") or given.text("version")))
+    version = library.ruled(url, str(coding.get("version") or given.text("version") or default))
     found = library.code_system(url, version)
     if found is None:
         raise Refused(unknown_system(library, url, version, "system"), status=404)

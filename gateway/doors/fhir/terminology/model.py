@@ -79,6 +79,8 @@ class CodeSystem:
         By code, each parent before its children.
     spelling
         Another spelling, or an alternate code, to the concept's own code; None if it is none.
+    composed
+        Concept of a code that is put together from codes of this system; None if it is none.
     supplements
         Canonicals of the supplements that were applied.
     """
@@ -99,6 +101,7 @@ class CodeSystem:
     properties: tuple[Resource, ...] = ()
     supplements: tuple[str, ...] = ()
     spelling: Callable[[str], str | None] = field(default=lambda _: None)
+    composed: Callable[[str], Concept | None] = field(default=lambda _: None)
 
     @property
     def canonical(self) -> str:
@@ -111,7 +114,7 @@ class CodeSystem:
         if found is None and not self.case_sensitive:
             found = self._folded.get(code.casefold())
         if found is None and (other := self.spelling(code)) is not None:
-            found = self.concepts.get(other)
+            found = self.concepts.get(other) or self.composed(other)
         return found
 
     @cached_property
@@ -142,6 +145,17 @@ class CodeSystem:
                 seen.add(current)
                 yield current
                 waiting.extend(reversed(self.children.get(current, ())))
+
+    def ancestors(self, concept: Concept) -> Iterator[Concept]:
+        """Concepts above one, each once, the nearest first."""
+        waiting, seen = list(concept.parents), set(concept.parents)
+        while waiting:
+            code = waiting.pop(0)
+            above = self.concepts.get(code) or self.composed(code)
+            if above:
+                yield above
+                waiting += [parent for parent in above.parents if parent not in seen]
+                seen.update(above.parents)
 
     def property_codes(self, name: str) -> frozenset[str]:
         """Codes of the properties that are the standard property of this name."""

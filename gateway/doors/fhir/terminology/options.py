@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.terminology.languages import Languages, languages_of
@@ -36,17 +37,25 @@ class Given:
     parameters: tuple[Resource, ...]
     accept_language: str = ""
 
+    @cached_property
+    def by_name(self) -> Mapping[str, list[object]]:
+        """Values by name of the parameter, resources among them."""
+        found: dict[str, list[object]] = {}
+        for item in self.parameters:
+            value = item["resource"] if "resource" in item else value_of(item)
+            found.setdefault(item.get("name", ""), []).append(value)
+        return found
+
     def all(self, name: str) -> list[object]:
         """Values of a parameter, resources among them."""
-        return [
-            item["resource"] if "resource" in item else value_of(item)
-            for item in self.parameters
-            if item.get("name") == name
-        ]
+        return self.by_name.get(name, [])
 
     def first(self, *names: str) -> object:
         """First value of the first of the parameters that is there, else None."""
-        return next((value for name in names for value in self.all(name)), None)
+        for name in names:
+            if name in self.by_name:
+                return self.by_name[name][0]
+        return None
 
     def text(self, *names: str) -> str:
         """First value as text, '' where there is none."""
@@ -135,6 +144,12 @@ def options_of(given: Given) -> Options:
     BadQuestion
         A parameter of the wrong type.
     """
+    if not given.accept_language and OPTIONS.isdisjoint(given.by_name):
+        return PLAIN
+    return _read(given)
+
+
+def _read(given: Given) -> Options:
     display_language = given.text("displayLanguage")
     asked = display_language or given.accept_language
     return Options(
@@ -167,3 +182,30 @@ def _rules(given: Given) -> Iterable[VersionRule]:
             if not (bar and url and version):
                 raise BadQuestion("this parameter names a version", where=name, expected="URL|VERSION")
             yield VersionRule(name, mode, url, version)
+
+
+OPTIONS = frozenset(
+    {
+        *RULES,
+        "displayLanguage",
+        "property",
+        "designation",
+        "useSupplement",
+        "activeOnly",
+        "excludeNested",
+        "excludeNotForUI",
+        "includeDesignations",
+        "includeDefinition",
+        "abstract",
+        "inferSystem",
+        "lenient-display-validation",
+        "valueset-membership-only",
+        "versionsMatch",
+        "filter",
+        "count",
+        "offset",
+    }
+)
+"""Names of the parameters that options are read from."""
+PLAIN = _read(Given(()))
+"""Options of a request that has none."""

@@ -6,7 +6,8 @@ What only holds the concepts of childhood cancer is a fragment; editions are ver
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from dataclasses import replace
+from functools import lru_cache, partial
 
 from gateway.doors.fhir.definitions import CodeSystemUrl, Resource, code_system_of_url, code_systems
 from gateway.doors.fhir.terminology.model import CodeSystem, Concept, Designation
@@ -18,6 +19,7 @@ DEFAULT_EDITION: Mapping[str, str] = {"ICCC3": "2017", "ICDO3": "3.2"}
 BOOLEANS: Mapping[str, str] = {"notSelectable": "boolean"}
 LANGUAGE = "en"
 LONGEST_CODE = 64
+SPELLINGS_KEPT = 4096
 
 
 class OwnSystems:
@@ -26,15 +28,14 @@ class OwnSystems:
     def __init__(self, terminology: Terminology) -> None:
         self.terminology = terminology
         self._sizes = {info.system: info.size for info in terminology.systems()}
+        self._served = tuple(system for system in code_systems() if self._sizes.get(system.prefix))
+        self._ready: frozenset[str] = frozenset()
         self._made = lru_cache(maxsize=32)(self._make)
+        self._renamed = lru_cache(maxsize=32)(self._rename)
 
     def served(self) -> tuple[CodeSystemUrl, ...]:
         """Code systems that hold something."""
-        return tuple(system for system in code_systems() if self._sizes.get(system.prefix))
-
-    def system_of_id(self, resource_id: str) -> CodeSystemUrl | None:
-        """Code system of a resource id, the end of its URL."""
-        return next((system for system in self.served() if id_of(system) == resource_id), None)
+        return self._served
 
     def prefix(self, url: str) -> str:
         """Prefix of a code system in the question grammar, '' if it is not one of ours."""
@@ -52,13 +53,39 @@ class OwnSystems:
         if found is None or not self._sizes.get(found.prefix):
             return None
         if not found.editions:
-            return self._made(found, url, "") if not version else None
+            return self._under(found, url, "") if not version else None
         wanted = version or DEFAULT_EDITION[found.prefix]
         edition = next((each for each in reversed(found.editions) if matches(wanted, each)), None)
-        return None if edition is None else self._made(found, url, edition)
+        return None if edition is None else self._under(found, url, edition)
 
-    def _make(self, system: CodeSystemUrl, url: str, edition: str) -> CodeSystem:
-        ask, prefix = self.terminology, system.prefix
+    def is_ready(self, url: str) -> bool:
+        """Whether a code system, or the one of an implicit value set, is made already in all its editions."""
+        found = code_system_of_url().get(url.partition("?fhir_vs")[0].partition("|")[0])
+        return found is None or found.prefix in self._ready
+
+    def prepare(self, url: str) -> None:
+        """Make a code system, or the one of an implicit value set, in all its editions."""
+        found = code_system_of_url().get(url.partition("?fhir_vs")[0].partition("|")[0])
+        if found in self._served and found is not None:
+            for edition in found.editions or ("",):
+                self._made(found.prefix, edition)
+        self._ready |= {found.prefix} if found else set()
+
+    def of_prefix(self, prefix: str, edition: str) -> CodeSystem:
+        """Code system of an edition that is known to be there."""
+        return self._made(prefix, edition)
+
+    def _under(self, system: CodeSystemUrl, url: str, edition: str) -> CodeSystem:
+        """Code system under one of its URLs; what is costly is shared."""
+        made = self._made(system.prefix, edition)
+        return made if url == system.url else self._renamed(system.prefix, url, edition)
+
+    def _rename(self, prefix: str, url: str, edition: str) -> CodeSystem:
+        return replace(self._made(prefix, edition), url=url)
+
+    def _make(self, prefix: str, edition: str) -> CodeSystem:
+        ask = self.terminology
+        system = next(system for system in self._served if system.prefix == prefix)
         codes = set(ask.codes(prefix, edition or None))
         concepts: dict[str, Concept] = {}
         for code in ask.codes(prefix, edition or None):
@@ -69,6 +96,7 @@ class OwnSystems:
             if code not in concepts:
                 self._add(concepts, codes, prefix, code, edition)
 
+        @lru_cache(maxsize=SPELLINGS_KEPT)
         def spelling(text: str) -> str | None:
             if len(text) > LONGEST_CODE:
                 return None
@@ -81,15 +109,33 @@ class OwnSystems:
 
         alternates = self._seer_numbers(edition) if prefix == "ICCC3" else {}
         return CodeSystem(
-            url=url,
+            url=system.url,
             version=edition,
             concepts=concepts,
-            name=id_of(system).replace("-", "_").upper(),
+            name=system.id.replace("-", "_").upper(),
             title=system.title,
             content="complete" if prefix in COMPLETE else "fragment",
             language=LANGUAGE,
             properties=_definitions(concepts),
             spelling=spelling,
+            composed=partial(self._pair, concepts, edition) if prefix == "ICDO3" else _none,
+        )
+
+    def _pair(self, concepts: Mapping[str, Concept], edition: str, code: str) -> Concept | None:
+        """Morphology and topography together (9500/3-C74.9), if the edition has both; below each of them."""
+        histology, _, site = code.partition("-")
+        one, other = concepts.get(histology), concepts.get(site)
+        if one is None or other is None:
+            return None
+        known = self.terminology.lookup("ICDO3", code, edition or None)
+        wider = [f"{above}-{site}" for above in one.parents] + [f"{histology}-{above}" for above in other.parents]
+        display = known.name or ""
+        return Concept(
+            code,
+            display,
+            designations=(Designation(display, LANGUAGE, display=True),) if display else (),
+            properties=tuple({"code": name, "valueString": text} for name, text in known.properties.items()),
+            parents=(histology, site, *wider),
         )
 
     def _add(self, concepts: dict[str, Concept], codes: set[str], prefix: str, code: str, edition: str) -> None:
@@ -116,9 +162,8 @@ class OwnSystems:
         return found
 
 
-def id_of(system: CodeSystemUrl) -> str:
-    """Resource id of a code system."""
-    return system.url.rstrip("/").rpartition("/")[2].partition("#")[0]
+def _none(_: str) -> None:
+    return None
 
 
 def _stem(code: str) -> tuple[str, ...]:

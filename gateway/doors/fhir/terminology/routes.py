@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import orjson
+from cachetools import LRUCache
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,7 +21,7 @@ from gateway.doors.fhir.parse import Pairs
 from gateway.doors.fhir.request import format_of, pairs_of
 from gateway.doors.fhir.terminology.issues import Refused
 from gateway.doors.fhir.terminology.options import MOST_PARAMETERS, Given
-from gateway.doors.fhir.terminology.service import OPERATIONS, call
+from gateway.doors.fhir.terminology.service import OPERATIONS, call, own_systems
 from gateway.doors.fhir.terminology.shapes import check
 from gateway.errors import BadQuestion
 
@@ -26,6 +29,21 @@ MOST_BODY_BYTES = 8_388_608
 BODIES = frozenset({"application/fhir+json", "application/json"})
 OF_FORMAT = frozenset({"_format", "_pretty"})
 
+QUICK = frozenset(
+    {
+        ("CodeSystem", "lookup"),
+        ("CodeSystem", "validate-code"),
+        ("CodeSystem", "subsumes"),
+        ("ValueSet", "validate-code"),
+    }
+)
+"""Operations that take well below a millisecond over our own code systems; a thread would cost as much."""
+MOST_KEPT = 512
+LARGEST_KEPT = 16_384
+"""Answers to GET that are kept, and their largest size in bytes; they hang on nothing but the loaded terminology."""
+
+Answer: TypeAlias = tuple[int, bytes, str]
+Key: TypeAlias = tuple[bytes, str, str, str]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -35,36 +53,87 @@ def operation_routes(door: Door) -> list[Route]:
     for kind, name in OPERATIONS:
         endpoint = _endpoint(door, kind, name)
         found.append(Route(f"/{kind}/${name}", endpoint, methods=["GET", "POST"]))
-        if kind != "ConceptMap":
-            found.append(Route(f"/{kind}/{{id}}/${name}", endpoint, methods=["GET", "POST"]))
+        found.append(Route(f"/{kind}/{{id}}/${name}", endpoint, methods=["GET", "POST"]))
     return found
 
 
 def _endpoint(door: Door, kind: str, name: str) -> Endpoint:
+    kept: LRUCache[Key, Answer] = LRUCache(MOST_KEPT)
+
     async def endpoint(request: Request) -> Response:
-        pairs = pairs_of(request.scope["query_string"])
-        written = format_of(request, pairs)
-        body = await _body(request) if request.method == "POST" else {}
-
-        def answer() -> tuple[int, Resource]:
-            given = _given(pairs, body, request.headers.get("accept-language", ""))
-            try:
-                asked = call(door.gateway.terminology, given, request.path_params.get("id", ""))
-                return 200, OPERATIONS[kind, name](asked)
-            except Refused as error:
-                return error.status, error.resource()
-
-        status, resource = await run_in_threadpool(answer)
-        return _respond(request, resource, written, status)
+        if request.method == "POST":
+            return _respond(request, await run_in_threadpool(_answer, door, kind, name, await _read(request)))
+        key = _key(request)
+        if key not in kept:
+            read = await _read(request)
+            quick = _is_quick(door, kind, name, read.pairs)
+            found = (
+                _answer(door, kind, name, read) if quick else await run_in_threadpool(_answer, door, kind, name, read)
+            )
+            if len(found[1]) + len(key[0]) > LARGEST_KEPT:
+                return _respond(request, found)
+            kept[key] = found
+        return _respond(request, kept[key])
 
     return endpoint
 
 
-def _respond(request: Request, resource: Resource, written: Format, status: int) -> Response:
-    response = Response(written.write(resource), status, media_type=written.media_type)
-    if request.method == "HEAD":
-        response.body = b""
-    return response
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as it came."""
+
+    pairs: Pairs
+    body: Resource
+    language: str
+    instance: str
+    format: Format
+
+
+def _key(request: Request) -> Key:
+    headers = request.headers
+    return (
+        request.scope["query_string"],
+        headers.get("accept", ""),
+        headers.get("accept-language", ""),
+        request.path_params.get("id", ""),
+    )
+
+
+async def _read(request: Request) -> Call:
+    pairs = pairs_of(request.scope["query_string"])
+    written = format_of(request, pairs)
+    body = await _body(request) if request.method == "POST" else {}
+    language = request.headers.get("accept-language", "")
+    return Call(pairs, body, language, request.path_params.get("id", ""), written)
+
+
+def _answer(door: Door, kind: str, name: str, read: Call) -> Answer:
+    own = own_systems(door.gateway.terminology)
+    for url in _named(read.pairs):
+        own.prepare(url)
+    written = read.format
+    given = _given(read.pairs, read.body, read.language)
+    try:
+        resource = OPERATIONS[kind, name](call(door.gateway.terminology, given, read.instance))
+        return 200, written.write(resource), written.media_type
+    except Refused as error:
+        return error.status, written.write(error.resource()), written.media_type
+
+
+def _is_quick(door: Door, kind: str, name: str, pairs: Pairs) -> bool:
+    """Whether a GET is too short for a thread: its code systems are made, and no whole value set has to be walked."""
+    own = own_systems(door.gateway.terminology)
+    return (kind, name) in QUICK and ("inferSystem", "true") not in pairs and all(map(own.is_ready, _named(pairs)))
+
+
+def _named(pairs: Pairs) -> list[str]:
+    """URLs of code systems and value sets that a request names."""
+    return [value for name, value in pairs if name in ("system", "url")]
+
+
+def _respond(request: Request, answer: Answer) -> Response:
+    status, body, media_type = answer
+    return Response(b"" if request.method == "HEAD" else body, status, media_type=media_type)
 
 
 def _given(pairs: Pairs, body: Resource, accept_language: str) -> Given:

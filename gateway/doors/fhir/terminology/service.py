@@ -8,14 +8,16 @@ from functools import lru_cache
 
 from gateway.doors.fhir.definitions import Resource, conformance_resources, guide, url_of_prefix
 from gateway.doors.fhir.terminology.expand import expand
+from gateway.doors.fhir.terminology.findings import Asked
 from gateway.doors.fhir.terminology.issues import Refused, issue
-from gateway.doors.fhir.terminology.library import Library, implicit_value_set, unknown_system
+from gateway.doors.fhir.terminology.library import Index, Library, implicit_value_set, indexed, unknown_system
 from gateway.doors.fhir.terminology.lookup import lookup, subsumes
 from gateway.doors.fhir.terminology.model import CodeSystem
 from gateway.doors.fhir.terminology.options import Given, options_of
 from gateway.doors.fhir.terminology.own import OwnSystems
+from gateway.doors.fhir.terminology.shelf import shelf_of
 from gateway.doors.fhir.terminology.translate import translate
-from gateway.doors.fhir.terminology.validate import Asked, validate
+from gateway.doors.fhir.terminology.validate import validate
 from gateway.errors import BadQuestion, NotFound
 from terminology import Terminology
 
@@ -44,27 +46,25 @@ def call(terminology: Terminology, given: Given, resource_id: str = "") -> Call:
 
 
 @lru_cache(maxsize=1)
-def held_resources() -> tuple[Resource, ...]:
+def held_resources() -> Index:
     """Our own code systems, value sets and the value set of each ICCC-3 group."""
-    own = [
-        item for (kind, _), item in conformance_resources().items() if kind in ("CodeSystem", "ValueSet", "ConceptMap")
-    ]
-    return tuple(own)
+    kinds = ("CodeSystem", "ValueSet", "ConceptMap")
+    return indexed(item for (kind, _), item in conformance_resources().items() if kind in kinds)
 
 
 def lookup_code(asked: Call) -> Resource:
     """CodeSystem $lookup."""
-    return lookup(asked.library, asked.given, _url(asked))
+    return lookup(asked.library, asked.given, *_instance(asked))
 
 
 def subsumption(asked: Call) -> Resource:
     """CodeSystem $subsumes."""
-    return subsumes(asked.library, asked.given, _url(asked))
+    return subsumes(asked.library, asked.given, *_instance(asked))
 
 
 def translate_code(asked: Call) -> Resource:
     """ConceptMap $translate."""
-    return translate(asked.library, asked.own, asked.given)
+    return translate(asked.library, asked.own, asked.given, asked.id)
 
 
 def expand_value_set(asked: Call) -> Resource:
@@ -85,15 +85,16 @@ def validate_in_value_set(asked: Call) -> Resource:
 def validate_in_code_system(asked: Call) -> Resource:
     """CodeSystem $validate-code."""
     given, library = asked.given, asked.library
-    url = _url(asked) or given.text("url", "system")
-    coding = {"code": given.text("code"), "system": url, "version": given.text("version")}
+    url, version = _instance(asked)
+    url = url or given.text("url", "system")
+    coding = {"code": given.text("code"), "system": url, "version": given.text("version") or version}
     coded = _coded(given, coding)
     first = coded.codings[0] if coded.codings else {}
     url = url or str(first.get("system", ""))
-    version = library.ruled(url, given.text("version") or str(first.get("version", "")))
+    version = library.ruled(url, given.text("version") or str(first.get("version", "")) or version)
     brought = given.element("codeSystem")
     if brought:
-        library.brought = [*library.brought, brought]
+        library.bring(brought)
         url, version = str(brought.get("url", "")), str(brought.get("version", ""))
     if not url:
         raise BadQuestion("no code system is named", where="url", expected="the URL of a code system")
@@ -142,15 +143,18 @@ def _coded(given: Given, coding: Resource) -> Asked:
     return Asked("code", (written,))
 
 
-def _url(asked: Call) -> str:
-    """URL of the instance, '' for the type."""
+def _instance(asked: Call) -> tuple[str, str]:
+    """URL and version of the instance; '' for the type, and the version '' too for the id of a default edition."""
     if not asked.id:
-        return ""
-    system = asked.own.system_of_id(asked.id)
+        return "", ""
+    known = shelf_of(asked.own).systems.get(asked.id)
+    if known is not None:
+        system, edition = known
+        return system.url, "" if asked.id == system.id else edition
     held = conformance_resources().get(("CodeSystem", asked.id))
-    if system is None and held is None:
+    if held is None:
         raise NotFound("no CodeSystem with this id", where="CodeSystem")
-    return system.url if system else str((held or {})["url"])
+    return str(held["url"]), ""
 
 
 def _value_set(asked: Call) -> Resource:
@@ -159,11 +163,7 @@ def _value_set(asked: Call) -> Resource:
     if brought is not None:
         return brought
     if asked.id:
-        own = iccc3_value_set(library, f"{_own_base()}{asked.id}", given.text("valueSetVersion"))
-        held = conformance_resources().get(("ValueSet", asked.id)) or own
-        if held is None:
-            raise NotFound("no ValueSet with this id", where="ValueSet")
-        return held
+        return _value_set_instance(asked)
     url, _, version = given.text("url").partition("|")
     if not url:
         raise BadQuestion("no value set is named", where="url", expected="url or valueSet")
@@ -173,6 +173,20 @@ def _value_set(asked: Call) -> Resource:
     if found is None:
         text = issue("error", "not-found", "not-found", "Unable_to_resolve_value_Set_", "", canonical)
         raise Refused(text, status=404)
+    return found
+
+
+def _value_set_instance(asked: Call) -> Resource:
+    """Value set of an id; another edition of it where valueSetVersion says so."""
+    held = shelf_of(asked.own).whole("ValueSet", asked.id)
+    if held is None:
+        raise NotFound("no ValueSet with this id", where="ValueSet")
+    wanted = asked.given.text("valueSetVersion")
+    if not wanted or wanted == held.get("version"):
+        return held
+    found = iccc3_value_set(asked.library, held["url"], wanted) or asked.library.value_set(f"{held['url']}|{wanted}")
+    if found is None:
+        raise NotFound("this ValueSet has no such version", where="valueSetVersion")
     return found
 
 

@@ -53,7 +53,7 @@ TYPES: Mapping[str, type] = {
 }
 PLAIN_LISTS = frozenset({"valueSet"})
 TEXT_IN: Mapping[str, frozenset[str]] = {
-    "property": frozenset({"op", "_op"}),
+    "property": frozenset({"op", "_op", "value", "system"}),
     "target": frozenset({"element", "source"}),
     "source": frozenset({"source"}),
 }

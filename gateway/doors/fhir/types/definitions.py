@@ -1,4 +1,4 @@
-"""Conformance and terminology resources: our own definitions from profiles/fhir, read and searched by their metadata."""
+"""StructureDefinition and SearchParameter: our own definitions from profiles/fhir, read and searched by their metadata."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.held import HL7, HeldParameter, Resources, held_parameter, path, read_of, search_of
 from gateway.doors.fhir.held import ID as HELD_ID
 from gateway.doors.fhir.request import Asked
-from gateway.doors.fhir.served import Operation, ServedType
-from gateway.doors.fhir.terminology.service import OPERATIONS
+from gateway.doors.fhir.served import ServedType
 
 CANONICAL: tuple[HeldParameter, ...] = (
     held_parameter("url", "uri", f"{HL7}/conformance-url", path("url")),
@@ -22,7 +21,7 @@ CANONICAL: tuple[HeldParameter, ...] = (
     held_parameter("description", "string", f"{HL7}/conformance-description", path("description")),
     held_parameter("publisher", "string", f"{HL7}/conformance-publisher", path("publisher")),
 )
-TYPES = ("StructureDefinition", "SearchParameter", "OperationDefinition", "CodeSystem", "ValueSet")
+TYPES = ("StructureDefinition", "SearchParameter")
 
 
 def _own(kind: str) -> Resources:
@@ -30,15 +29,6 @@ def _own(kind: str) -> Resources:
         return [item for (name, _), item in conformance_resources().items() if name == kind]
 
     return resources
-
-
-def operations_of(kind: str) -> tuple[Operation, ...]:
-    """Operations of the terminology service on a resource type."""
-    return tuple(
-        Operation(name, f"http://hl7.org/fhir/OperationDefinition/{resource}-{name}")
-        for resource, name in OPERATIONS
-        if resource == kind
-    )
 
 
 def served_definitions(kind: str) -> ServedType:
@@ -49,11 +39,7 @@ def served_definitions(kind: str) -> ServedType:
         read=read_of(own),
         search=search_of(own, CANONICAL),
         parameters=tuple(parameter.declared for parameter in (HELD_ID, *CANONICAL)),
-        operations=operations_of(kind),
     )
 
 
-SERVED: tuple[ServedType, ...] = (
-    *(served_definitions(kind) for kind in TYPES),
-    ServedType("ConceptMap", operations=operations_of("ConceptMap")),
-)
+SERVED: tuple[ServedType, ...] = tuple(served_definitions(kind) for kind in TYPES)

@@ -222,7 +222,8 @@ def test_our_value_sets_are_found_by_url(client: Client) -> None:
     url = everything["entry"][0]["resource"]["url"]
     assert client.get("/ValueSet", params={"url": url}).json()["total"] == 1
     assert client.get("/ValueSet", params={"url": "http://example.org/none"}).json()["total"] == 0
-    assert client.get("/ValueSet", params={"name": "x"}).status_code == 400
+    assert client.get("/ValueSet", params={"name": "no set is called so"}).json()["total"] == 0
+    assert client.get("/ValueSet", params={"nothing": "x"}).status_code == 400
 
 
 def test_the_fhir_versions_are_told(client: Client) -> None:

@@ -24,7 +24,7 @@ from gateway.doors.fhir import create
 from gateway.federation.gateway import Gateway
 
 FAILING: dict[str, str] = json.loads((Path(__file__).parent / "failing.json").read_text("utf-8"))
-PASSING = 405
+PASSING = 412
 PAGE = Path(__file__).parents[4] / "docs" / "doors" / "fhir-terminology.md"
 DEFAULT_PROFILE = "parameters-default.json"
 

@@ -1,0 +1,51 @@
+"""CapabilityStatement of this door (R4 capabilitystatement.html), made from the table of served types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gateway import __version__
+from gateway.doors.fhir.definitions import Resource, code_systems, guide
+from gateway.doors.fhir.door import Door
+from gateway.doors.fhir.served import ServedType
+from gateway.doors.fhir.terminology.capabilities import INSTANTIATES, STATEMENT_ID
+
+EXPORT = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"
+VERSIONS = "http://hl7.org/fhir/OperationDefinition/CapabilityStatement-versions"
+
+
+def statement_of(door: Door, served: Iterable[ServedType]) -> Resource:
+    """CapabilityStatement over these types."""
+    systems = ", ".join(system.url for system in code_systems())
+    return {
+        "resourceType": "CapabilityStatement",
+        "id": STATEMENT_ID,
+        "url": f"{door.base}/metadata",
+        "version": guide().version,
+        "name": "IccdCapabilities",
+        "title": door.gateway.title,
+        "status": "active",
+        "date": guide().date,
+        "kind": "instance",
+        "instantiates": [INSTANTIATES],
+        "software": {"name": "iccd", "version": __version__, "releaseDate": guide().date},
+        "implementation": {"description": door.gateway.title, "url": door.base},
+        "fhirVersion": "4.0.1",
+        "format": ["json", "xml", "application/fhir+json", "application/fhir+xml"],
+        "rest": [
+            {
+                "mode": "server",
+                "documentation": (
+                    "Childhood-cancer registries behind one door. A search is put to every registry; the total is "
+                    "exact or absent with bounds, and an entry of mode outcome names each registry that did not or "
+                    f"could only partly answer. Unknown parameters are refused unless Prefer: handling=lenient. "
+                    f"Code systems: {systems}."
+                ),
+                "resource": [each.element() for each in served],
+                "operation": [
+                    {"name": "versions", "definition": VERSIONS},
+                    {"name": "export", "definition": EXPORT},
+                ],
+            }
+        ],
+    }

@@ -1,0 +1,313 @@
+"""The codes of a value set definition: what is excluded, then what is included (R4 ValueSet.compose)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from gateway.doors.fhir.definitions import Resource
+from gateway.doors.fhir.terminology.brought import canonical_of
+from gateway.doors.fhir.terminology.filters import selected
+from gateway.doors.fhir.terminology.issues import Refused, issue
+from gateway.doors.fhir.terminology.library import Library, unknown_system
+from gateway.doors.fhir.terminology.members import EXTENSION, Member, MemberWriter, expansion_property, is_found, nested
+from gateway.doors.fhir.terminology.model import STANDARDS_STATUS, CodeSystem, Concept, standards_status
+from gateway.doors.fhir.terminology.options import Given, Options
+from gateway.doors.fhir.terminology.versions import order
+
+MOST_CODES = 10_000
+UNCLOSED = f"{EXTENSION}valueset-unclosed"
+SUPPLEMENT = f"{EXTENSION}valueset-supplement"
+
+Key = tuple[str, str, str]
+
+
+class Expansion:
+    """One value set as it is being expanded."""
+
+    def __init__(self, library: Library, value_set: Resource, path: tuple[str, ...] = ()) -> None:
+        self.library = library
+        self.options: Options = library.options
+        self.value_set = value_set
+        self.path = (*path, canonical_of(value_set))
+        self.members: dict[Key, Member] = {}
+        self.pairs: set[tuple[str, str]] = set()
+        self.roots: list[Member] = []
+        self.tree = not self.options.exclude_nested
+        self.total_known = True
+        self.parameters: list[Resource] = []
+        self.writer = MemberWriter(library.options, str(value_set.get("language", "")))
+        self.extension: list[Resource] = []
+        self._versioned = False
+        self._any_version = False
+
+    def note(self, name: str, value: object, kind: str = "valueUri") -> None:
+        """Add a parameter of the expansion, once."""
+        entry = {"name": name, kind: value}
+        if entry not in self.parameters:
+            self.parameters.append(entry)
+
+    def echo(self, given: Given) -> None:
+        """The parameters that the expansion repeats."""
+        options = self.options
+        if options.filter:
+            self.note("filter", options.filter, "valueString")
+        if options.display_language:
+            self.note("displayLanguage", options.display_language, "valueCode")
+        for value in options.designations:
+            self.note("designation", value, "valueString")
+        if options.versions_match:
+            self.note("versionsMatch", True, "valueBoolean")
+        for name in ("offset", "count"):
+            if given.first(name) is not None:
+                self.note(name, given.number(name), "valueInteger")
+
+    def note_status(self, resource: Resource, canonical: str) -> None:
+        """Warn of a resource that is withdrawn, deprecated, retired, experimental or a draft."""
+        own, source = standards_status(resource.get("extension")), self.value_set
+        source_own = standards_status(source.get("extension"))
+        if own in ("deprecated", "withdrawn"):
+            if resource is source or source_own != own:
+                self.note(f"warning-{own}", canonical)
+        elif resource is source:
+            return
+        elif resource.get("status") == "retired":
+            if source.get("status") != "retired":
+                self.note("warning-retired", canonical)
+        elif resource.get("experimental"):
+            if not source.get("experimental"):
+                self.note("warning-experimental", canonical)
+        elif "draft" in (resource.get("status"), own) and "draft" not in (source.get("status"), source_own):
+            self.note("warning-draft", canonical)
+
+    def compose(self) -> None:
+        """Read the definition: what is excluded, then what is included."""
+        if self.path.count(self.path[-1]) > 1 and self.path[-1]:
+            raise Refused(
+                issue(
+                    "error",
+                    "processing",
+                    "vs-invalid",
+                    "VALUESET_CIRCULAR_REFERENCE",
+                    "",
+                    self.path[-1],
+                    ", ".join(self.path),
+                )
+            )
+        self.library.step(self.path)
+        compose = self.value_set.get("compose", {})
+        includes, excludes = compose.get("include", []), compose.get("exclude", [])
+        versions: dict[str, set[str]] = {}
+        for part in (*includes, *excludes):
+            if part.get("system"):
+                versions.setdefault(part["system"], set()).add(part.get("version", ""))
+        self._versioned = any(len(found) > 1 for found in versions.values())
+        skip_inactive = compose.get("inactive") is False
+        self._any_version = self._versioned and _apart(includes, excludes)
+        if self._any_version and not self.options.versions_match:
+            self.note("versionsMatch", True, "valueBoolean")
+        excluded = {
+            key
+            for number, part in enumerate(excludes)
+            for key in self._keys(part, f"ValueSet.compose.exclude[{number}]")
+        }
+        numbered = sorted(
+            enumerate(includes),
+            key=lambda pair: order(pair[1].get("version", "")) if self._versioned else (),
+            reverse=True,
+        )
+        for number, part in numbered if self._versioned else list(enumerate(includes)):
+            self._include(part, f"ValueSet.compose.include[{number}]", excluded, skip_inactive)
+
+    def _key(self, system: CodeSystem, code: str) -> Key:
+        version = system.version if self._versioned and not self.options.versions_match else ""
+        return (system.url, version, code)
+
+    def _system(self, part: Resource) -> CodeSystem:
+        url, version = part["system"], self.library.ruled(part["system"], part.get("version", ""))
+        found = self.library.code_system(url, version)
+        if found is None:
+            raise Refused(unknown_system(self.library, url, version, "", expanding=True))
+        broken = self.library.broken_rule(found)
+        if broken:
+            raise Refused(broken)
+        for name in sorted(supplements_of(part)):
+            self.library.required.add(name)
+        self.note_status(_status(found), found.canonical)
+        self.note("used-codesystem", found.canonical)
+        for name in found.supplements:
+            self.note("used-supplement", name)
+        if found.content != "complete":
+            self.note(f"used-{found.content}", found.canonical)
+            reason = f"This extension is based on a fragment of the code system {found.url}"
+            self._extend({"url": UNCLOSED, "valueBoolean": True})
+            self._extend({"url": f"{UNCLOSED}-reason", "valueString": reason})
+        return found
+
+    def _extend(self, extension: Resource) -> None:
+        if extension not in self.extension:
+            self.extension.append(extension)
+
+    def _imports(self, part: Resource) -> list[Expansion]:
+        found = []
+        for canonical in part.get("valueSet", []):
+            pinned = self.library.pinned(canonical)
+            value_set = self.library.value_set(pinned, self.value_set)
+            if value_set is None:
+                url, _, version = pinned.partition("|")
+                message = "VS_EXP_IMPORT_UNK_PINNED" if version else "VS_EXP_IMPORT_UNK"
+                raise Refused(issue("error", "not-found", "not-found", message, "", url, version))
+            imported = Expansion(self.library, value_set, self.path)
+            imported.compose()
+            self.note_status(value_set, canonical_of(value_set))
+            if not pinned.startswith("#"):
+                self.note("used-valueset", canonical_of(value_set))
+            for entry in imported.parameters:
+                if entry not in self.parameters:
+                    self.parameters.append(entry)
+            self.writer.properties |= imported.writer.properties
+            found.append(imported)
+        return found
+
+    def _keys(self, part: Resource, expression: str) -> set[Key]:
+        """Codes that an exclude names."""
+        imports = self._imports(part)
+        if not part.get("system"):
+            sets = [{(url, "", code) for url, _, code in each.members} for each in imports]
+            return set.intersection(*sets) if sets else set()
+        system = self._system(part)
+        codes = self._codes(system, part, expression)
+        keys = (self._key(system, code) for code in codes if _in_all(imports, system, code))
+        return {(url, "", code) if self._any_version else (url, version, code) for url, version, code in keys}
+
+    def _codes(self, system: CodeSystem, part: Resource, expression: str) -> list[str]:
+        if "concept" in part:
+            found = (system.locate(item.get("code", "")) for item in part["concept"])
+            return [concept.code for concept in found if concept]
+        if not part.get("filter"):
+            return list(system.concepts)
+        sets = [
+            selected(system, item, canonical_of(self.value_set), f"{expression}.filter[{number}]")
+            for number, item in enumerate(part["filter"])
+        ]
+        return [code for code in sets[0] if all(code in others for others in sets[1:])]
+
+    def _include(self, part: Resource, expression: str, excluded: set[Key], skip_inactive: bool) -> None:
+        imports = self._imports(part)
+        if imports or "concept" in part or len(part.get("filter", [])) > 1:
+            self.tree = False
+        if not part.get("system"):
+            for first in imports[:1]:
+                for (url, _, code), member in first.members.items():
+                    key = self._key(member.system, code)
+                    if {key, (url, "", code)} & excluded or not _in_all(imports[1:], member.system, code):
+                        continue
+                    if key not in self.members:
+                        self._add(key, Member(member.system, code, member.element), None)
+            return
+        system = self._system(part)
+        listed = {item["code"]: item for item in part.get("concept", []) if item.get("code")}
+        if self.options.filter and not listed and not part.get("filter"):
+            self.total_known = False
+        codes = list(listed) if listed else self._codes(system, part, expression)
+        for code in codes:
+            concept = system.locate(code)
+            if concept is None or not _in_all(imports, system, concept.code):
+                continue
+            key = self._key(system, concept.code)
+            if {key, (system.url, "", concept.code)} & excluded or key in self.members:
+                self.tree = self.tree and key not in self.members
+                continue
+            inactive = system.inactive(concept)
+            if inactive and (skip_inactive or self.options.active_only):
+                continue
+            if self.options.exclude_not_for_ui and system.abstract(concept):
+                continue
+            member = listed.get(code, {})
+            designations = self.writer.designations(concept, member)
+            if not is_found(self.options.filter, concept, designations):
+                continue
+            element = self.writer.element(system, concept, member, designations, inactive, self._versioned)
+            self._add(key, Member(system, concept.code, element), self._parent(system, concept))
+
+    def _parent(self, system: CodeSystem, concept: Concept) -> Member | None:
+        """Nearest ancestor that is in the expansion."""
+        waiting, seen = list(concept.parents), set(concept.parents)
+        while waiting:
+            code = waiting.pop(0)
+            found = self.members.get(self._key(system, code))
+            if found:
+                return found
+            above = (
+                [parent for parent in system.concepts[code].parents if parent not in seen]
+                if code in system.concepts
+                else []
+            )
+            seen.update(above)
+            waiting.extend(above)
+        return None
+
+    def _add(self, key: Key, member: Member, parent: Member | None) -> None:
+        if len(self.members) >= MOST_CODES:
+            raise Refused(
+                issue("error", "too-costly", "too-costly", "VALUESET_TOO_COSTLY", "", self.path[0], f">{MOST_CODES}")
+            )
+        self.members[key] = member
+        self.pairs.add((key[0], key[2]))
+        (parent.children if parent else self.roots).append(member)
+
+    def resource(self) -> Resource:
+        """Element ValueSet.expansion."""
+        options, members = self.options, list(self.members.values())
+        element: Resource = {
+            "identifier": f"urn:uuid:{uuid4()}",
+            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        }
+        extension = [*self.extension, *map(expansion_property, self.writer.properties.items())]
+        if extension:
+            element = {"extension": extension, **element}
+        if self.total_known:
+            element["total"] = len(members)
+        offset = options.offset or 0
+        if options.offset is not None:
+            element["offset"] = offset
+        for name, canonical in self.library.applied_rules:
+            if canonical != canonical_of(self.value_set):
+                self.note(name, canonical)
+        if self.parameters:
+            element["parameter"] = self.parameters
+        whole = offset == 0 and (options.count is None or options.count >= len(members))
+        if self.tree and whole and self.total_known:
+            contains = [nested(member) for member in self.roots]
+        else:
+            last = None if options.count is None else offset + options.count
+            contains = [member.element for member in members[offset:last]]
+        if contains:
+            element["contains"] = contains
+        return element
+
+
+def _apart(includes: Sequence[Resource], excludes: Sequence[Resource]) -> bool:
+    """Whether the excludes name only versions that are not included: they would be without effect."""
+    included = {(part.get("system"), part.get("version")) for part in includes}
+    excluded = {(part.get("system"), part.get("version")) for part in excludes}
+    stated = all(version for _, version in included | excluded)
+    return bool(excluded) and stated and not included & excluded and len({url for url, _ in included | excluded}) == 1
+
+
+def _in_all(imports: Sequence[Expansion], system: CodeSystem, code: str) -> bool:
+    return all((system.url, code) in each.pairs for each in imports)
+
+
+def _status(system: CodeSystem) -> Resource:
+    found: Resource = {"status": system.status, "experimental": system.experimental}
+    if system.standards_status:
+        found["extension"] = [{"url": STANDARDS_STATUS, "valueCode": system.standards_status}]
+    return found
+
+
+def supplements_of(value_set: Resource) -> set[str]:
+    """Supplements that a value set needs."""
+    found = (item for item in value_set.get("extension", []) if item.get("url") == SUPPLEMENT)
+    return {str(value) for item in found for key, value in item.items() if key.startswith("value")}

@@ -1,0 +1,164 @@
+"""One code of an expansion as FHIR writes it: display, designations, properties (R4 ValueSet.expansion.contains)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from gateway.doors.fhir.definitions import Resource
+from gateway.doors.fhir.terminology import names
+from gateway.doors.fhir.terminology.brought import designation
+from gateway.doors.fhir.terminology.model import CONCEPT_PROPERTIES, CodeSystem, Concept, Designation, extension_value
+from gateway.doors.fhir.terminology.options import Options
+
+EXTENSION = "http://hl7.org/fhir/StructureDefinition/"
+R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-ValueSet.expansion."
+OF_CONCEPT = frozenset(
+    EXTENSION + name for name in ("coding-sctdescid", "rendering-style", "rendering-xhtml", "codesystem-alternate")
+)
+OF_MEMBER = frozenset(
+    EXTENSION + name
+    for name in (
+        "valueset-deprecated",
+        "valueset-concept-definition",
+        "coding-sctdescid",
+        "rendering-style",
+        "rendering-xhtml",
+        "structuredefinition-standards-status",
+    )
+)
+OF_DESIGNATION = frozenset(
+    EXTENSION + name
+    for name in ("coding-sctdescid", "rendering-style", "rendering-xhtml", "structuredefinition-standards-status")
+)
+EXTENSION_PROPERTIES: Mapping[str, tuple[str, str, str]] = {
+    f"{EXTENSION}codesystem-label": ("label", "label", "valueString"),
+    f"{EXTENSION}valueset-label": ("label", "label", "valueString"),
+    f"{EXTENSION}codesystem-conceptOrder": ("order", "order", "valueDecimal"),
+    f"{EXTENSION}valueset-conceptOrder": ("order", "order", "valueDecimal"),
+    f"{EXTENSION}itemWeight": ("weight", "itemWeight", "valueDecimal"),
+}
+
+
+@dataclass
+class Member:
+    """A code of an expansion, and its place in the tree."""
+
+    system: CodeSystem
+    code: str
+    element: Resource
+    children: list[Member] = field(default_factory=list)
+
+
+class MemberWriter:
+    """Writes the members of one value set; `properties` are the URIs of those that were written, by code."""
+
+    def __init__(self, options: Options, language: str) -> None:
+        self.options, self.language = options, language
+        self.properties: dict[str, str] = {}
+
+    def designations(self, concept: Concept, member: Resource) -> list[Designation]:
+        """Names of a concept, those of the value set among them."""
+        own = [designation(item) for item in member.get("designation", [])]
+        if member.get("display"):
+            named = Designation(str(member["display"]).strip(), self.language, display=True)
+            return [named, *(name for name in concept.designations if not name.display or name.language), *own]
+        return [*concept.designations, *own]
+
+    def element(
+        self,
+        system: CodeSystem,
+        concept: Concept,
+        member: Resource,
+        all_names: Sequence[Designation],
+        inactive: bool,
+        versioned: bool,
+    ) -> Resource:
+        """Element ValueSet.expansion.contains."""
+        element: Resource = {"system": system.url}
+        if versioned and system.version:
+            element["version"] = system.version
+        element["code"] = concept.code
+        if system.abstract(concept):
+            element["abstract"] = True
+        if inactive:
+            element["inactive"] = True
+        extension = [item for item in concept.extension if item.get("url") in OF_CONCEPT]
+        extension += [item for item in member.get("extension", []) if item.get("url") in OF_MEMBER]
+        if extension:
+            element["extension"] = extension
+        shown = names.preferred(all_names, self.options.languages)
+        if shown:
+            element["display"] = shown.value
+        if self.options.include_designations:
+            others = [_known(name).resource() for name in all_names if name is not shown and self._wanted(name)]
+            if others:
+                element["designation"] = others
+        properties = list({item["code"]: item for item in self._properties(system, concept, member)}.values())
+        if properties:
+            element.setdefault("extension", []).extend(map(_contains_property, properties))
+        return element
+
+    def _wanted(self, name: Designation) -> bool:
+        if not self.options.designations:
+            return True
+        use = f"{(name.use or {}).get('system', '')}|{(name.use or {}).get('code', '')}"
+        return bool({use, f"urn:ietf:bcp:47|{name.language}"} & set(self.options.designations))
+
+    def _properties(self, system: CodeSystem, concept: Concept, member: Resource) -> Iterator[Resource]:
+        status = system.status_of(concept)
+        if status and status != "active":
+            yield self._property("status", "status", {"valueCode": status})
+        for extensions in (concept.extension, member.get("extension", ())):
+            for url, (code, name, kind) in EXTENSION_PROPERTIES.items():
+                value = extension_value(extensions, url)
+                if value is not None:
+                    yield self._property(code, name, {kind: value})
+        for wanted in self.options.properties:
+            if wanted == "definition" and concept.definition:
+                yield self._property("definition", "definition", {"valueString": concept.definition})
+            for item in concept.properties:
+                if item["code"] == wanted and wanted not in ("definition", "status"):
+                    uri = next((p.get("uri", "") for p in system.properties if p.get("code") == wanted), "")
+                    self.properties[wanted] = uri
+                    yield {"code": wanted, **{key: value for key, value in item.items() if key.startswith("value")}}
+
+    def _property(self, code: str, name: str, value: Resource) -> Resource:
+        self.properties[code] = CONCEPT_PROPERTIES + name
+        return {"code": code, **value}
+
+
+def _known(name: Designation) -> Designation:
+    """A designation without the extensions that mean nothing here."""
+    return replace(name, extension=tuple(item for item in name.extension if item.get("url") in OF_DESIGNATION))
+
+
+def is_found(words: str, concept: Concept, designations: Sequence[Designation]) -> bool:
+    """Whether each word that is looked for begins a word of one name, or is in the code."""
+    wanted = words.casefold().split()
+    if not wanted:
+        return True
+    texts = [concept.code, *(name.value for name in designations)]
+    return any(all(word in text.casefold() for word in wanted) for text in texts)
+
+
+def nested(member: Member) -> Resource:
+    """A member with those below it."""
+    if not member.children:
+        return member.element
+    return {**member.element, "contains": [nested(child) for child in member.children]}
+
+
+def _contains_property(item: Resource) -> Resource:
+    value = {key: entry for key, entry in item.items() if key.startswith("value")}
+    parts = [{"url": "code", "valueCode": item["code"]}, {"url": "value", **value}]
+    return {"url": f"{R5}contains.property", "extension": parts}
+
+
+def expansion_property(item: tuple[str, str]) -> Resource:
+    """Property of an expansion, the R5 element as an extension."""
+    code, uri = item
+    parts: list[Resource] = [{"url": "code", "valueCode": code}]
+    if uri:
+        parts.append({"url": "uri", "valueUri": uri})
+    return {"url": f"{R5}property", "extension": parts}

@@ -1,0 +1,72 @@
+"""Parameters of the terminology operations, as OperationDefinition.parameter (R4 operationdefinition.html)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from gateway.doors.fhir.definitions import Resource
+
+MOST = "*"
+EVERY = "tx-resource:Resource* useSupplement:canonical* displayLanguage:code"
+VERSIONS = "system-version:canonical* check-system-version:canonical* force-system-version:canonical*"
+SET_VERSIONS = (
+    "valueSetVersion:string default-valueset-version:canonical* check-valueset-version:canonical* "
+    "force-valueset-version:canonical*"
+)
+CODED = "coding:Coding codeableConcept:CodeableConcept display:string"
+VERDICT = (
+    "result:boolean! message:string code:code system:uri version:string display:string normalized-code:code "
+    "inactive:boolean status:code codeableConcept:CodeableConcept issues:OperationOutcome"
+)
+
+WORDS: Mapping[str, tuple[str, str]] = {
+    "CodeSystem-lookup": (
+        f"code:code system:uri version:string coding:Coding property:code* {EVERY} {VERSIONS}",
+        "name:string! version:string display:string! code:code! system:uri! designation:Element* property:Element*",
+    ),
+    "CodeSystem-validate-code": (
+        f"url:uri codeSystem:CodeSystem code:code version:string {CODED} {EVERY} {VERSIONS}",
+        VERDICT,
+    ),
+    "CodeSystem-subsumes": (
+        f"codeA:code codeB:code system:uri version:string codingA:Coding codingB:Coding {EVERY} {VERSIONS}",
+        "outcome:code!",
+    ),
+    "ValueSet-expand": (
+        f"url:uri valueSet:ValueSet {SET_VERSIONS} filter:string offset:integer count:integer activeOnly:boolean "
+        "excludeNested:boolean excludeNotForUI:boolean includeDesignations:boolean includeDefinition:boolean "
+        f"designation:string* property:code* versionsMatch:boolean {EVERY} {VERSIONS}",
+        "return:ValueSet!",
+    ),
+    "ValueSet-validate-code": (
+        f"url:uri valueSet:ValueSet {SET_VERSIONS} code:code system:uri systemVersion:string {CODED} "
+        "inferSystem:boolean abstract:boolean lenient-display-validation:boolean valueset-membership-only:boolean "
+        f"{EVERY} {VERSIONS}",
+        VERDICT,
+    ),
+    "ConceptMap-translate": (
+        "url:uri conceptMap:ConceptMap conceptMapVersion:string code:code system:uri version:string coding:Coding "
+        "codeableConcept:CodeableConcept targetsystem:uri targetVersion:string dependency:Element* reverse:boolean "
+        "tx-resource:Resource*",
+        "result:boolean! message:string match:Element*",
+    ),
+}
+"""By id of the operation: parameters in and out, as name:type with `!` for one at least and `*` for any number."""
+
+
+def _parameters(use: str, words: str) -> Iterator[Resource]:
+    for word in words.split():
+        name, _, kind = word.partition(":")
+        found: Resource = {
+            "name": name,
+            "use": use,
+            "min": int(kind.endswith("!")),
+            "max": MOST if kind.endswith(MOST) else "1",
+        }
+        yield {**found, "type": kind.rstrip(f"!{MOST}")}
+
+
+PARAMETERS: Mapping[str, tuple[Resource, ...]] = {
+    operation: (*_parameters("in", asked), *_parameters("out", answered))
+    for operation, (asked, answered) in WORDS.items()
+}
