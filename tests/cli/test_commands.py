@@ -102,7 +102,7 @@ def test_a_worse_file_does_not_replace_a_good_snapshot(loaded: Path, content: st
             f'<?xml version="1.0"?>\n<!DOCTYPE x [<!ENTITY e "{CANARY}">]>\n<NaaccrData>&e;</NaaccrData>',
             "us.xml:2: document",
         ),
-        (document(patient(tumor()))[:-30], "us.xml:5: not well-formed XML"),
+        (document(patient(tumor()))[:-30], "us.xml:4: not well-formed XML"),
         (document(patient(f"<Note>{CANARY}</Note>")), "us.xml:3: <Note> has no place here"),
         (gzip.compress(document(patient(tumor())).encode())[:-9], "us.xml: the gzip data are broken or cut off"),
         ("", "us.xml: the file is empty"),
