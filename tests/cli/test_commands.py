@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import subprocess
@@ -9,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.adapters.naaccr_xml.documents import document, patient, tumor
 
 HEADER = "PAT;MoB;YoB;Age;Sex;TUM;MoI;YoI;BoD;Topo;Morpho;Beh;Grade;Vit_stat;MoF;YoF\n"
 ROWS = (
@@ -90,6 +93,50 @@ def test_a_worse_file_does_not_replace_a_good_snapshot(loaded: Path, content: st
     assert "Traceback" not in result.stderr
     assert CANARY not in result.stderr + result.stdout
     assert total(loaded)["low"] == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (
+            f'<?xml version="1.0"?>\n<!DOCTYPE x [<!ENTITY e "{CANARY}">]>\n<NaaccrData>&e;</NaaccrData>',
+            "us.xml:2: document",
+        ),
+        (document(patient(tumor()))[:-30], "us.xml:4: not well-formed XML"),
+        (document(patient(f"<Note>{CANARY}</Note>")), "us.xml:3: <Note> has no place here"),
+        (gzip.compress(document(patient(tumor())).encode())[:-9], "us.xml: the gzip data are broken or cut off"),
+        ("", "us.xml: the file is empty"),
+    ],
+)
+def test_xml_that_is_broken_or_unsafe_is_named_and_what_served_goes_on(
+    tmp_path: Path, content: str | bytes, named: str
+) -> None:
+    (tmp_path / "us.xml").write_text(document(patient(tumor())))
+    (tmp_path / "iccd.toml").write_text(
+        '[sources.us]\nkind = "naaccr_xml"\nlocation = "us.xml"\ncountry = "US"\npolicy = "open"\n'
+    )
+    assert iccd("load", cwd=tmp_path).returncode == 0
+    (tmp_path / "us.xml").write_bytes(content if isinstance(content, bytes) else content.encode())
+    result = iccd("load", cwd=tmp_path)
+    assert result.returncode == 1
+    assert named in result.stderr
+    assert "(expected " in result.stderr
+    assert "Traceback" not in result.stderr
+    assert CANARY not in result.stderr + result.stdout
+    assert total(tmp_path, "diagnosis=ICCC3:IV(a)")["low"] == 1
+
+
+def test_a_first_load_with_records_that_cannot_be_used_says_so_and_is_fine(registry: Path) -> None:
+    (registry / "fr.csv").write_text(HEADER + ROWS + ROWS.replace(";9500;", ";1234;").replace("p", "q"))
+    result = iccd("load", cwd=registry)
+    assert result.returncode == 0
+    assert "fr: 6 read = 4 accepted + 2 quarantined + 0 rejected" in result.stdout
+    assert "warning: 2 of 6 records could not be used, and the profile allows 5.0%" in result.stderr
+    assert "2 x diagnosis: morphology does not exist" in result.stderr
+    assert total(registry) == {"low": 2, "high": 4, "precision": "bounded"}
+    (listed,) = json.loads(iccd("sources", "--json", cwd=registry).stdout)
+    assert (listed["status"], listed["cases"]) == ("partial", 4)
+    assert "2 of 6 records could not be used" in listed["reason"]
 
 
 def test_a_missing_file_is_named(loaded: Path) -> None:
