@@ -22,7 +22,18 @@ CANONICAL: tuple[HeldParameter, ...] = (
     held_parameter("description", "string", f"{HL7}/conformance-description", path("description")),
     held_parameter("publisher", "string", f"{HL7}/conformance-publisher", path("publisher")),
 )
-TYPES = ("StructureDefinition", "SearchParameter", "OperationDefinition", "CodeSystem", "ValueSet")
+TYPES = (
+    "StructureDefinition",
+    "SearchParameter",
+    "OperationDefinition",
+    "CodeSystem",
+    "ValueSet",
+    "ConceptMap",
+    "ImplementationGuide",
+    "CapabilityStatement",
+)
+OF_NAMING_SYSTEM = tuple(item for item in CANONICAL if item.declared.name not in {"url", "version", "title"})
+"""A NamingSystem is no canonical resource in R4: it has no url, version or title."""
 
 
 def _own(kind: str) -> Resources:
@@ -41,19 +52,19 @@ def operations_of(kind: str) -> tuple[Operation, ...]:
     )
 
 
-def served_definitions(kind: str) -> ServedType:
+def served_definitions(kind: str, parameters: tuple[HeldParameter, ...] = CANONICAL) -> ServedType:
     """One type of definitions."""
     own = _own(kind)
     return ServedType(
         kind,
         read=read_of(own),
-        search=search_of(own, CANONICAL),
-        parameters=tuple(parameter.declared for parameter in (HELD_ID, *CANONICAL)),
+        search=search_of(own, parameters),
+        parameters=tuple(parameter.declared for parameter in (HELD_ID, *parameters)),
         operations=operations_of(kind),
     )
 
 
 SERVED: tuple[ServedType, ...] = (
     *(served_definitions(kind) for kind in TYPES),
-    ServedType("ConceptMap", operations=operations_of("ConceptMap")),
+    served_definitions("NamingSystem", OF_NAMING_SYSTEM),
 )
