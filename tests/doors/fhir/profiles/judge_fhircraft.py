@@ -5,6 +5,7 @@ are not given are left out of a profile, and so are FHIRPath constraints, which 
 """
 
 import json
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from fhircraft.fhir.resources.factory import FHIRModelFactory
 from pydantic import ValidationError
 
+MISSED = re.compile(r"choice element (\w+)\[x\] must have one value set. Got 0")
 CORE = "http://hl7.org/fhir/StructureDefinition"
 
 
@@ -60,8 +62,15 @@ def findings(factory: FHIRModelFactory, task: dict) -> list[str]:
     try:
         model.model_validate(task["resource"])
     except ValidationError as error:
-        return [f"{item['loc']}: {item['msg']}" for item in error.errors()]
+        said = [item["msg"] for item in error.errors()]
+        return [message for message in said if not is_there(task["resource"], message)]
     return []
+
+
+def is_there(resource: dict, message: str) -> bool:
+    """Whether a choice that fhircraft misses has an extension in the place of a value, which counts as being there."""
+    missed = MISSED.search(message)
+    return missed is not None and any(name.startswith(f"_{missed[1]}") for name in resource)
 
 
 main()

@@ -106,10 +106,15 @@ def _paths(client: Client) -> list[str]:
     return ["/metadata", "/metadata?mode=terminology", *searched, *reads, *operations, *errors]
 
 
-def _comparable(resource: Json) -> Json:
-    """Without what differs between two requests: the time of a Bundle, the time and id of an expansion."""
-    text = json.loads(json.dumps(resource))
-    text.get("meta", {}).pop("lastUpdated", None)
-    for name in ("timestamp", "identifier"):
-        text.get("expansion", {}).pop(name, None)
-    return dict(text)
+def _comparable(element: Any) -> Any:
+    """Without what differs between two requests: the time of an answer, the time and id of an expansion."""
+    if isinstance(element, list):
+        return [_comparable(item) for item in element]
+    if not isinstance(element, dict):
+        return element
+    kept = {name: _comparable(value) for name, value in element.items() if name != "lastUpdated"}
+    if "expansion" in kept:
+        kept["expansion"] = {
+            name: value for name, value in kept["expansion"].items() if name not in {"timestamp", "identifier"}
+        }
+    return kept
