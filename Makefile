@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test clients check bench docs clean
+.PHONY: install demo test clients judges check bench docs clean
 
 install: $(STAMP)
 
@@ -23,6 +23,10 @@ test: install
 clients: install
 	PYTHON=$(CURDIR)/$(BIN)/python tests/doors/fhir/clients/install.sh
 
+# Judges of other projects of our FHIR resources, for the tests that ask them; needs npm.
+judges: install
+	PYTHON=$(CURDIR)/$(BIN)/python tests/doors/fhir/profiles/install.sh
+
 check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -40,4 +44,4 @@ docs: install
 	$(BIN)/zensical build --clean --strict
 
 clean:
-	rm -rf $(VENV) .clients site demo-data .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .clients .judges site demo-data .pytest_cache .mypy_cache .ruff_cache .hypothesis

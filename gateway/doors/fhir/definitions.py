@@ -14,6 +14,9 @@ from typing import Any
 
 import orjson
 
+CHECKER_BASE = "checker-base.json"
+EXAMPLES = "examples"
+
 Resource = dict[str, Any]  # JSON of a FHIR resource; Any because elements nest without limit
 
 
@@ -30,6 +33,10 @@ class Guide:
     def extension(self, name: str) -> str:
         """Canonical URL of one of our extensions."""
         return f"{self.canonical}/StructureDefinition/{name}"
+
+    def profile(self, name: str) -> str:
+        """Canonical URL of one of our profiles."""
+        return self.extension(name)
 
     def code_system(self, name: str) -> str:
         """Canonical URL of one of our code systems."""
@@ -109,6 +116,21 @@ def conformance_resources() -> Mapping[tuple[str, str], Resource]:
     names = sorted(item.name for item in folder.iterdir() if "-" in item.name and item.name[0].isupper())
     found = [_json(name) for name in names]
     return {(resource["resourceType"], resource["id"]): resource for resource in found}
+
+
+@cache
+def examples() -> Mapping[str, Resource]:
+    """Our examples, synthetic resources, by file name."""
+    folder = resources.files("profiles") / "fhir" / EXAMPLES
+    return {
+        item.name: _json(f"{EXAMPLES}/{item.name}") for item in sorted(folder.iterdir(), key=lambda file: file.name)
+    }
+
+
+@cache
+def checker_base() -> Mapping[str, Any]:
+    """Datatypes of R4 and the codes of required value sets, for gateway.doors.fhir.profiles.check."""
+    return {**_json(CHECKER_BASE)}
 
 
 def _json(name: str) -> Any:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,6 +30,8 @@ class OfficialSchemas:
         """The schema is that of 4.0.0 and does not list its technical correction 4.0.1 among the versions."""
         for name in ("CapabilityStatement", "StructureDefinition"):
             self.schema["definitions"][name]["properties"]["fhirVersion"]["enum"].append("4.0.1")
+        guide = self.schema["definitions"]["ImplementationGuide"]["properties"]
+        guide["fhirVersion"]["items"]["enum"].append("4.0.1")
 
     def json_faults(self, resource: Json) -> list[str]:
         """Faults of a resource by the JSON schema of its type."""
@@ -68,48 +68,3 @@ def model_faults(resource: Json) -> list[str]:
     except ValidationError as error:
         return [f"{item['loc']}: {item['msg']}" for item in error.errors()]
     return []
-
-
-def profile_faults(resource: Json, profile: Json) -> list[str]:
-    """Cardinality, fixed and pattern values of the top level and one below, by the snapshot of a profile."""
-    name = resource["resourceType"]
-    faults = []
-    for element in profile["snapshot"]["element"]:
-        path = element["path"].split(".")
-        if path[0] != name or len(path) not in {2, 3} or ":" in element["id"]:
-            continue
-        for parent in _values(resource, path[1]) if len(path) == 3 else [resource]:
-            found = len(list(_values(parent, path[-1])))
-            highest = None if element["max"] == "*" else int(element["max"])
-            judged = isinstance(parent, dict) and "coding" not in path and not _is_absent(parent)
-            if judged and (found < element["min"] or (highest is not None and found > highest)):
-                faults.append(f"{element['path']}: {found} times, {element['min']}..{element['max']}")
-    return [*faults, *_slice_faults(resource, profile)]
-
-
-def _slice_faults(resource: Json, profile: Json) -> list[str]:
-    slices = {
-        element["type"][0]["profile"][0]: element
-        for element in profile["snapshot"]["element"]
-        if ".extension:" in element["id"] and element["path"].count(".") == 1 and element["type"][0].get("profile")
-    }
-    faults = []
-    for url, element in slices.items():
-        found = sum(item["url"] == url for item in resource.get("extension", []))
-        if found < element["min"] or (element["max"] != "*" and found > int(element["max"])):
-            faults.append(f"{element['id']}: {found} times")
-    return faults
-
-
-def _values(parent: Any, name: str) -> Iterator[Any]:
-    if not isinstance(parent, dict):
-        return
-    pattern = re.compile(re.escape(name[:-3]) + "[A-Z]\\w*" if name.endswith("[x]") else re.escape(name))
-    names = {key.removeprefix("_") for key in parent if pattern.fullmatch(key.removeprefix("_"))}
-    for key in names:
-        value = parent.get(key, parent.get(f"_{key}"))
-        yield from value if isinstance(value, list) else [value]
-
-
-def _is_absent(element: Json) -> bool:
-    return set(element) == {"extension"}

@@ -173,7 +173,7 @@ class ConditionRenderer:
         code = condition_code(tumour, self._group_name)
         meta: Resource = {"source": source_url(self._base, tumour.source)}
         if "coding" in code:
-            meta["profile"] = [PROFILE]
+            meta["profile"] = profiles()
         extensions = [histology(tumour.morphology, tumour.behaviour, edition), basis_of_diagnosis(tumour.basis)]
         site = body_site(tumour.topography, tumour.laterality, edition)
         return {"meta": meta, "extension": extensions}, {**STATUS, "code": code, "bodySite": [site]}
@@ -185,6 +185,11 @@ class ConditionRenderer:
     def _xml_fragments(self, tumour: TumourParts) -> tuple[str, str]:
         head, rest = self._parts(Tumour(*tumour))
         return children_xml(head), children_xml(rest)
+
+
+def profiles() -> list[str]:
+    """Profiles of a Condition that has a code: ours, and the one of mCODE that it derives from."""
+    return [guide().profile("primary-cancer-condition"), PROFILE]
 
 
 def source_url(base: str, source: str) -> str:

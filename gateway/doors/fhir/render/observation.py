@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 from gateway.disclosure.released import ReleasedCase
-from gateway.doors.fhir.definitions import Resource, guide
+from gateway.doors.fhir.definitions import Resource, conformance_resources, guide
 from gateway.doors.fhir.observations import CATEGORIES, KINDS, ObservationKind, value_system
 from gateway.doors.fhir.render.condition import MCODE, source_url
 from gateway.doors.fhir.render.elements import (
@@ -31,6 +32,7 @@ PROFILES = {
     "laterality": (guide().extension("laterality-observation"),),
     "vital-status": (guide().extension("vital-status"),),
 }
+TORONTO = guide().profile("toronto-stage")
 GRADE = re.compile(r"[1-9]", re.ASCII)
 
 
@@ -54,7 +56,7 @@ def observation(kind: ObservationKind, cases: Sequence[ReleasedCase], base: str)
     return {
         "resourceType": "Observation",
         "id": f"{record}-{kind.name}",
-        "meta": {"source": source_url(base, first.source), "profile": list(PROFILES[kind.name])},
+        "meta": {"source": source_url(base, first.source), "profile": _profiles(kind, value)},
         "status": "final",
         **category,
         "code": concept([coding(kind.system, kind.code)]),
@@ -64,6 +66,17 @@ def observation(kind: ObservationKind, cases: Sequence[ReleasedCase], base: str)
         "valueCodeableConcept": _concept(kind, value),
         **_method(kind, value),
     }
+
+
+def _profiles(kind: ObservationKind, value: str) -> list[str]:
+    toronto = [TORONTO] if kind.name == "stage" and value in _toronto_stages() else []
+    return [*toronto, *PROFILES[kind.name]]
+
+
+@cache
+def _toronto_stages() -> frozenset[str]:
+    listed = conformance_resources()["ValueSet", "toronto-stage"]["compose"]["include"][0]["concept"]
+    return frozenset(item["code"] for item in listed)
 
 
 def _value(kind: ObservationKind, cases: Sequence[ReleasedCase]) -> str | Absent:

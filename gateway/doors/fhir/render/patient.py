@@ -29,6 +29,11 @@ PROFILE = f"{MCODE}/mcode-cancer-patient"
 GENDER_UNKNOWN = frozenset({Absent.UNKNOWN, Absent.NOT_COLLECTED})
 
 
+def profiles() -> list[str]:
+    """Profiles of a Patient whose sex is told: ours, and the one of mCODE that it derives from."""
+    return [guide().profile("registry-patient"), PROFILE]
+
+
 def by_patient(cases: Iterable[ReleasedCase]) -> list[list[ReleasedCase]]:
     """Cases of each patient; a page of patients holds those of one patient together."""
     return [list(tumours) for _, tumours in groupby(cases, key=lambda case: case.patient_id)]
@@ -40,7 +45,7 @@ def patient(cases: Sequence[ReleasedCase], base: str) -> Resource:
     sex = gender(agreed(case.sex for case in cases))
     meta: Resource = {"source": source_url(base, first.source)}
     if "gender" in sex:
-        meta["profile"] = [PROFILE]
+        meta["profile"] = profiles()
     countries = dict.fromkeys(case.country for case in cases if not isinstance(case.country, Absent))
     address = [{"country": country} for country in countries]
     return {

@@ -36,7 +36,8 @@ def served_conformance(served: Served, statement: Callable[[Door], Resource]) ->
     """Types whose resources tell of all served types, themselves among them."""
 
     async def statements(door: Door, _: Asked) -> Sequence[Resource]:
-        return [statement(door)]
+        own = [item for (kind, _), item in conformance_resources().items() if kind == "CapabilityStatement"]
+        return [statement(door), *own]
 
     async def terminology(door: Door, _: Asked) -> Sequence[Resource]:
         return [terminology_capabilities(door)]

@@ -21,7 +21,7 @@ CANONICAL: tuple[HeldParameter, ...] = (
     held_parameter("description", "string", f"{HL7}/conformance-description", path("description")),
     held_parameter("publisher", "string", f"{HL7}/conformance-publisher", path("publisher")),
 )
-TYPES = ("StructureDefinition", "SearchParameter")
+TYPES = ("StructureDefinition", "SearchParameter", "ImplementationGuide")
 
 
 def _own(kind: str) -> Resources:

@@ -11,9 +11,9 @@ from gateway.doors.fhir.render import condition, observation, patient
 from gateway.doors.fhir.served import Declared, Interaction, Operation, ServedType
 
 PROFILES = {
-    "Condition": (condition.PROFILE,),
-    "Patient": (patient.PROFILE,),
-    "Observation": tuple(url for profiles in observation.PROFILES.values() for url in profiles),
+    "Condition": tuple(condition.profiles()),
+    "Patient": tuple(patient.profiles()),
+    "Observation": (observation.TORONTO, *(url for profiles in observation.PROFILES.values() for url in profiles)),
 }
 INTERACTIONS: dict[str, tuple[Interaction, Interaction]] = {
     "Condition": (read, search),
