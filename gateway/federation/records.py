@@ -18,7 +18,7 @@ from gateway.model.case import Case
 from gateway.model.order import order_key
 from gateway.model.query import CaseQuery, Order, Page
 from gateway.planner.plan import Plan, SourceQuery
-from gateway.sources.base import Deadline, Source, answer_at_once
+from gateway.sources.base import Deadline, Source, page_at_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +88,9 @@ async def _read_in_turn(
 
 
 async def _read(source: Source, query: CaseQuery, deadline: Deadline) -> tuple[tuple[Case, ...], int | None]:
-    found = answer_at_once(source, query)
+    found = page_at_once(source, query)
     if found is not None:
-        return found.cases, found.next_after
+        return found
     try:
         async with asyncio.timeout(deadline.remaining()):
             answer = await source.answer(query, deadline)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol, TypeGuard, runtime_checkable
 
 from gateway.model.answer import SourceAnswer
+from gateway.model.case import Case
 from gateway.model.capability import Capabilities, Coverage
 from gateway.model.query import CaseQuery, Term
 from gateway.sources.profile import Profile
@@ -124,12 +125,24 @@ class Source(Protocol):
         """Give back files and connections."""
 
 
+Paged = tuple[tuple[Case, ...], int | None]
+"""Cases of a page, and the position of the last record if there are more."""
+
+
 @runtime_checkable
 class AnswersAtOnce(Protocol):
     """A source that may have what a question needs in memory, so that nobody has to wait for it."""
 
     def ready(self, query: CaseQuery) -> SourceAnswer | None:
         """Answer to a planned question within a few milliseconds and without any I/O, or None: then ask `answer`."""
+
+    def ready_page(self, query: CaseQuery) -> Paged | None:
+        """Page of records of a planned question alone, likewise."""
+
+
+def page_at_once(source: Source, query: CaseQuery) -> Paged | None:
+    """Page of a source that has it in memory, else None."""
+    return source.ready_page(query) if _answers_at_once(source) else None
 
 
 def answer_at_once(source: Source, query: CaseQuery) -> SourceAnswer | None:

@@ -21,7 +21,8 @@ from gateway.sources.snapshot.layout import select_list
 from gateway.sources.snapshot.truth import Columns
 
 COLUMN_BYTES = 128 << 20
-FIRST_ZONES = 1
+ZONES_KEPT = 1 << 18
+FIRST_ZONES = 2
 MOST_ZONES = 64
 """Zones that are searched at a time: few first, for a page is often found at once."""
 
@@ -44,6 +45,7 @@ class Rows:
         self._truth = truth
         self._columns: Kept[Ints] = Kept(COLUMN_BYTES, lambda column: column.nbytes)
         self._zones: tuple[Ints, Ints] | None = None
+        self._searched: Kept[Ints] = Kept(ZONES_KEPT, len)
 
     def ready(self, question: Question) -> Columns | None:
         """Columns of a question if all are kept."""
@@ -94,11 +96,15 @@ class Rows:
         count = -(-self._size // ZONE)
         if "dx" not in columns or not count:
             return np.arange(count)
+        key = question.sees[:2]
+        kept = self._searched.get(key)
+        if kept is not None:
+            return kept
         if self._zones is None:
             starts = np.arange(0, self._size, ZONE)
             self._zones = np.minimum.reduceat(columns["dx"], starts), np.maximum.reduceat(columns["dx"], starts)
         before = np.concatenate(([0], np.cumsum(question.alive[question.view.classes])))
-        return np.flatnonzero(before[self._zones[1] + 1] > before[self._zones[0]])
+        return self._searched.put(key, np.flatnonzero(before[self._zones[1] + 1] > before[self._zones[0]]))
 
 
 def _names(question: Question) -> tuple[str, ...]:

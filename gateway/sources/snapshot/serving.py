@@ -15,7 +15,7 @@ from gateway.model.answer import SourceAnswer, Unusable
 from gateway.model.fields import UNKNOWN_LABEL
 from gateway.model.query import CaseQuery, Page, Unit
 from gateway.model.values import ZERO, Count
-from gateway.sources.base import Deadline
+from gateway.sources.base import Deadline, Paged
 from gateway.sources.kept import Kept
 from gateway.sources.snapshot.counting import Counter, Question
 from gateway.sources.snapshot.dictionaries import read_codes, read_diagnoses
@@ -148,6 +148,11 @@ class Snapshot:
     def ready(self, query: CaseQuery) -> SourceAnswer | None:
         """Answer to a planned question if everything it needs is in memory, else None."""
         return self._ready(self._counter.question(query), query.page)
+
+    def ready_page(self, query: CaseQuery) -> Paged | None:
+        """Page of records of a planned question if everything it needs is in memory, else None."""
+        records = self._reader.ready(self._counter.question(query), query.page) if query.page else None
+        return None if records is None else (records.cases, records.next_after)
 
     def _ready(self, question: Question, page: Page | None) -> SourceAnswer | None:
         counted = self._counter.ready(question)

@@ -13,7 +13,7 @@ from gateway.errors import IccdError, SourceUnavailable
 from gateway.model.answer import SourceAnswer
 from gateway.model.capability import Capabilities
 from gateway.model.query import CaseQuery
-from gateway.sources.base import Context, Deadline, SourceConfig
+from gateway.sources.base import Context, Deadline, Paged, SourceConfig
 from gateway.sources.snapshot import engine
 from gateway.sources.snapshot.serving import Snapshot, open_current
 from gateway.sources.snapshot.store import SnapshotStore
@@ -77,6 +77,13 @@ class SnapshotSource:
             return None
         with self._lease() as snapshot:
             return snapshot.ready(query)
+
+    def ready_page(self, query: CaseQuery) -> Paged | None:
+        """Page of the snapshot that serves now, likewise."""
+        if self._snapshot is None or self._store.stamp() != self._stamp:
+            return None
+        with self._lease() as snapshot:
+            return snapshot.ready_page(query)
 
     async def answer(self, query: CaseQuery, deadline: Deadline) -> SourceAnswer:
         """Answer a planned question from the snapshot that serves now.
