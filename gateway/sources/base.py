@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Protocol, TypeGuard, runtime_checkable
 
 from gateway.model.answer import SourceAnswer
-from gateway.model.case import Case
 from gateway.model.capability import Capabilities, Coverage
+from gateway.model.case import Case
 from gateway.model.query import CaseQuery, Term
 from gateway.sources.profile import Profile
 from gateway.sources.reading import Reader

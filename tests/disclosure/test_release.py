@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.access.requester import ANONYMOUS, Requester
 from gateway.disclosure.policy import load_policy, policy_names
-from gateway.disclosure.release import release_case
+from gateway.disclosure.release import release_case, release_records
 from gateway.disclosure.released import ReleasedAnswer
 from gateway.doors.statistics.parse import parse_text
 from gateway.errors import BadSettings
@@ -161,6 +161,25 @@ def test_fields_of_a_record_are_kept_cut_or_dropped_as_the_policy_says(tmp_path:
     assert found.incidence.precision is DatePrecision.YEAR
     assert found.birth.precision is DatePrecision.UNKNOWN
     assert found.iccc == ()
+
+
+def test_a_record_that_one_policy_released_is_not_given_under_another() -> None:
+    found = case(1, "a")
+    whole, bare = load_policy("open"), replace(load_policy("open"), fields={})
+    kept = release_records((found, found), {"a": whole}, TERMINOLOGY)
+    held_back = release_records((found,), {"a": bare}, TERMINOLOGY)
+    assert kept[0].sex == "female"
+    assert held_back[0].sex is Absent.WITHHELD
+    assert release_records((found,), {"a": whole}, TERMINOLOGY) == kept[:1]
+    assert release_records((case(2, "a"),), {"a": whole}, TERMINOLOGY)[0].id == "a.c2"
+
+
+def test_records_of_several_sources_keep_their_order_and_their_policies() -> None:
+    policies = {"a": load_policy("open"), "b": replace(load_policy("open"), fields={})}
+    cases = [case(1, "a"), case(1, "b"), case(2, "b"), case(2, "a")]
+    released = release_records(cases, policies, TERMINOLOGY)
+    assert [record.id for record in released] == ["a.c1", "b.c1", "b.c2", "a.c2"]
+    assert [record.sex for record in released] == ["female", Absent.WITHHELD, Absent.WITHHELD, "female"]
 
 
 def test_records_carry_their_group_in_both_editions() -> None:

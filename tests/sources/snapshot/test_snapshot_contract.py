@@ -10,7 +10,7 @@ import pytest
 from gateway.model.case import Case
 from gateway.sources import tabulate
 from gateway.sources.base import Context, Source
-from gateway.sources.snapshot import counting, cube, ordered, records
+from gateway.sources.snapshot import counting, cube, dense, ordered, records, rows
 from gateway.sources.testing import SourceContract
 
 from .cases import open_cases
@@ -34,7 +34,10 @@ class TestSnapshotLargerThanItsCaches(TestSnapshot):
             (tabulate, "DENSE_CELLS", 0),
             (records, "BLOCK", 4),
             (records, "DENSE", 2),
-            (records, "RUN", 2),
+            (rows, "ZONE", 2),
+            (rows, "MOST_ZONES", 3),
+            (dense, "SMALL", 0),
+            (dense, "SPARSE", 0),
             (ordered, "RUN", 2),
             (ordered, "WHOLE", 1),
         ):
@@ -49,6 +52,8 @@ class TestSnapshotTooLargeForMemory(TestSnapshot):
     @pytest.fixture(autouse=True)
     def _none(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(cube, "ROWS_IN_MEMORY", -1)
+        monkeypatch.setattr(rows, "ROWS_IN_MEMORY", -1)
+        monkeypatch.setattr(records, "RUN", 2)
         monkeypatch.setattr(cube, "MARGINAL_BYTES", 0)
         monkeypatch.setattr(cube, "FRAME_BYTES", 0)
         monkeypatch.setattr(counting, "FRAME_BYTES", 0)

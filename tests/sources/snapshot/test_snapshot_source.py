@@ -335,3 +335,21 @@ def test_pages_that_span_blocks_hold_each_record_once(tmp_path: Path, context: C
     found = asyncio.run(source.answer(CaseQuery(RecordIn("case", wanted), page=Page("case", 100)), soon()))
     assert {case.case_id for case in found.cases} == set(wanted)
     source.close()
+
+
+def test_what_is_in_memory_is_answered_at_once_and_is_the_same_answer(
+    tmp_path: Path, context: Context, registry: tuple[Case, ...]
+) -> None:
+    source = open_cases(registry, tmp_path, context)
+    query = CaseQuery(Between("age", 2, 9), ("sex", "age_band"), page=Page("case", 20))
+    assert source.ready(query) is None
+    assert source.ready_page(query) is None
+    asked = asyncio.run(source.answer(query, soon()))
+    again = asyncio.run(source.answer(query, soon()))
+    assert source.ready(query) == again == asked
+    assert source.ready_page(query) == (asked.cases, asked.next_after)
+    later = replace(query, page=Page("case", 20, asked.next_after))
+    assert source.ready_page(later) == (asyncio.run(source.answer(later, soon())).cases, source.ready(later).next_after)
+    install_cases(SnapshotStore(tmp_path, source.id), registry[:10], context.terminology)
+    assert source.ready(query) is None
+    source.close()
