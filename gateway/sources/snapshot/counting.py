@@ -128,7 +128,9 @@ class Question:
         """Equal for equal parts of conditions that see the diagnoses in the same way."""
         if isinstance(part, Between | OneOf):
             return part
-        return _shape(part, {leaf: i for i, leaf in enumerate(self.truths)})
+        # A leaf stands as its place in the view, which is the same for every question with this view.
+        places = {id(truth): i for i, truth in enumerate(self.view.outcomes)}
+        return _shape(part, {leaf: places[id(truth)] for leaf, truth in self.truths.items()})
 
 
 @dataclass(frozen=True, slots=True)
