@@ -271,6 +271,12 @@ def test_an_absent_value_has_its_reason_and_is_never_a_default() -> None:
     assert condition(age=Age(None, None))["extension"][2]["extension"][0]["valueCode"] == "unknown"
 
 
+def test_the_age_of_an_infant_is_a_range_because_an_age_is_positive() -> None:
+    years, days = condition(age=Age((0, 0), (0, 12)))["extension"][2]["extension"]
+    assert (years["valueRange"]["low"]["value"], years["valueRange"]["high"]["value"]) == (0, 0)
+    assert (days["valueRange"]["low"]["value"], days["valueRange"]["high"]["value"]) == (0, 12)
+
+
 def test_a_tumour_without_a_group_says_so() -> None:
     found = condition(iccc=(ReleasedGroup("2017", "unclassified", "unclassified", None, None),))
     assert found["code"]["text"] == "in no group of ICCC-3 2017"

@@ -98,7 +98,7 @@ def age_at_diagnosis(age: Age) -> Resource:
 
 def _span(name: str, span: tuple[int, int], unit: str, code: str) -> Resource:
     low, high = span
-    if low == high:
+    if low == high and low > 0:  # an Age is positive (constraint age-1), so an infant's is a Range from 0 to 0
         return {"url": name, "valueAge": _quantity(low, unit, code)}
     return {"url": name, "valueRange": {"low": _quantity(low, unit, code), "high": _quantity(high, unit, code)}}
 
