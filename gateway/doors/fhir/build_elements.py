@@ -29,6 +29,7 @@ RESOURCES = (
     "Encounter",
     "Endpoint",
     "Group",
+    "ImplementationGuide",
     "Library",
     "Measure",
     "MeasureReport",
