@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 from fastapi import FastAPI
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import __version__
@@ -77,8 +78,22 @@ def create_app(gateway: Gateway) -> Application:
 
     app.doors = {prefix: door(module)(gateway) for prefix, module in DOORS.items()}
     for prefix, application in app.doors.items():
+        app.router.routes.append(Route(prefix, AtRoot(application, prefix)))
         app.mount(prefix, application)
     return app
+
+
+class AtRoot:
+    """A door at its prefix without the slash that a mount wants: no redirect, which a POST may not survive."""
+
+    def __init__(self, application: ASGIApp, prefix: str) -> None:
+        self._application = application
+        self._prefix = prefix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as at the prefix with a slash."""
+        root = scope.get("root_path", "") + self._prefix
+        await self._application({**scope, "root_path": root, "path": f"{root}/"}, receive, send)
 
 
 def door(module: str) -> Callable[[Gateway], ASGIApp]:

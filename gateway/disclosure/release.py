@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from itertools import chain, groupby, repeat
 from operator import attrgetter
@@ -67,6 +67,8 @@ class Shown:
         Token of the next page of records.
     asked_at
         Time of the question, UTC.
+    loaded
+        When each snapshot of a source was loaded, by source and snapshot.
     """
 
     gateway: str
@@ -74,6 +76,7 @@ class Shown:
     asked: Granularity
     asked_at: dt.datetime
     next_cursor: str | None = None
+    loaded: Mapping[tuple[str, str | None], str | None] = field(default_factory=dict)
 
 
 class Made(NamedTuple):
@@ -252,17 +255,19 @@ def _source(
         total = _suppressed_count() if hidden else _count(outcome.answer.total)
     elif rule is None and outcome.status in ANSWERED:
         total = _count(ZERO)  # the question itself leaves this source out; it was not asked
+    snapshot = outcome.answer.snapshot if outcome.answer else None
     return ReleasedSource(
         id=outcome.id,
         title=shown.titles.get(outcome.id, outcome.id),
         status=outcome.status,
         reason="; ".join(_reasons(outcome, rule)) or None,
-        snapshot=outcome.answer.snapshot if outcome.answer else None,
+        snapshot=snapshot,
         elapsed_ms=outcome.elapsed_ms,
         translation=outcome.translation,
         total=total,
         granularity=rule.granularity if rule else Granularity.BOOLEAN,
         coverage=outcome.coverage or Coverage(),
+        loaded_at=shown.loaded.get((outcome.id, snapshot)) if snapshot else None,
     )
 
 

@@ -66,7 +66,13 @@ class ReleasedCase(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ReleasedSource:
-    """One source's part: what became of the question there, and its own count where that may be shown."""
+    """One source's part: what became of the question there, and its own count where that may be shown.
+
+    Attributes
+    ----------
+    snapshot, loaded_at
+        Id of the data that answered and when it was loaded, ISO 8601; None for a live source.
+    """
 
     id: str
     title: str
@@ -79,6 +85,7 @@ class ReleasedSource:
     granularity: Granularity
     coverage: Coverage
     notes: tuple[str, ...] = ()
+    loaded_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,7 @@ class Gateway:
             page = await self._records(query, requester, plan, ordered, cursor, text, abilities, deadline)
         elif cursor is not None:
             raise BadQuestion("no records may be paged here", where="page", expected="a question for counts")
-        shown = Shown(self.id, self._titles(abilities), granularity, asked_at, page.next_cursor)
+        shown = Shown(self.id, self._titles(abilities), granularity, asked_at, page.next_cursor, _loaded(abilities))
         lasting = all(abilities[name].snapshot for name, step in plan.items() if is_asked(step))
         return release(answer, self.policies, requester, page.cases, self.terminology, shown), lasting
 
@@ -262,6 +262,10 @@ def _words(page: Page | None) -> str:
 def units(answer: ReleasedAnswer) -> int:
     """Size of a released answer in the cache."""
     return 10 + len(answer.cells) + 10 * len(answer.cases)
+
+
+def _loaded(abilities: Mapping[str, Capabilities]) -> Mapping[tuple[str, str | None], str | None]:
+    return {(name, ability.snapshot): ability.loaded_at for name, ability in abilities.items()}
 
 
 def _stamp(moment: dt.datetime) -> str:

@@ -77,6 +77,8 @@ class Capabilities:
         Code systems whose terms the source itself resolves (OMOP concept ids in its own vocabulary).
     snapshot
         Id of the data that answers now, None for a live source.
+    loaded_at
+        When that data was loaded, ISO 8601; None for a live source.
     cases
         Number of cases, None if not known.
     """
@@ -91,6 +93,7 @@ class Capabilities:
     resolves: frozenset[str] = frozenset()
     snapshot: str | None = None
     cases: int | None = None
+    loaded_at: str | None = None
 
     def support(self, field_name: str) -> Support:
         """Whether the source ever fills a field."""

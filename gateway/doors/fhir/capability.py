@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gateway import __version__
+from gateway.doors.fhir.batch import MOST_ENTRIES
+from gateway.doors.fhir.controls import REQUIRE_COMPLETE
 from gateway.doors.fhir.definitions import Resource, code_systems, guide
 from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.served import ServedType
@@ -42,6 +44,26 @@ def statement_of(door: Door, served: Iterable[ServedType]) -> Resource:
                     f"Code systems: {systems}."
                 ),
                 "resource": [each.element() for each in served],
+                "interaction": [
+                    {
+                        "code": "batch",
+                        "documentation": (
+                            f"Reads, searches and operations, at most {MOST_ENTRIES} entries, each answered as if it "
+                            "were asked alone."
+                        ),
+                    }
+                ],
+                "searchParam": [
+                    {
+                        "name": REQUIRE_COMPLETE,
+                        "definition": f"{guide().canonical}/SearchParameter/{REQUIRE_COMPLETE}",
+                        "type": "special",
+                        "documentation": (
+                            "true: a search whose total is not exact, or that a registry did not fully answer, is "
+                            "refused with 503 or 422 and an OperationOutcome that names each registry."
+                        ),
+                    }
+                ],
                 "operation": [
                     {"name": "versions", "definition": VERSIONS},
                     {"name": "export", "definition": EXPORT},

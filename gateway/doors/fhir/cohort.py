@@ -6,6 +6,7 @@ from gateway.disclosure.released import ReleasedAnswer, ReleasedCount
 from gateway.doors.fhir.definitions import Resource, url_of_prefix
 from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.names import operator_id
+from gateway.doors.fhir.recordversions import last_changed
 from gateway.doors.fhir.render.counts import count_element, notes, statuses
 from gateway.doors.fhir.render.elements import coding
 
@@ -34,7 +35,7 @@ def cohort(door: Door, code: str, label: str, count: ReleasedCount, answer: Rele
     return {
         "resourceType": "Group",
         "id": cohort_id(code),
-        "meta": {"lastUpdated": answer.asked_at},
+        **({"meta": {"lastUpdated": changed}} if (changed := last_changed([answer])) else {}),
         "extension": [*statuses(answer), *notes(answer.notes)],
         "active": True,
         "type": "person",

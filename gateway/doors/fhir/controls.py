@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from gateway.errors import BadQuestion, Unsupported
+from gateway.doors.fhir.shape import ELEMENTS, SUMMARY
+from gateway.errors import BadQuestion
 
 DEFAULT_COUNT = 50
 MOST_COUNT = 1000
 CURSOR = "_cursor"
+REQUIRE_COMPLETE = "require-complete"
 
 _WHOLE = re.compile(r"\d{1,18}", re.ASCII)
 
@@ -27,6 +29,8 @@ class Controls:
         Whether only the total is wanted.
     total
         Whether the total is wanted.
+    complete
+        Whether an answer that is not complete is refused.
     cursor
         Token of a page, None for the first.
     """
@@ -34,6 +38,7 @@ class Controls:
     count: int = DEFAULT_COUNT
     count_only: bool = False
     total: bool = True
+    complete: bool = False
     cursor: str | None = None
 
 
@@ -45,8 +50,8 @@ def controlled(controls: Controls, name: str, value: str) -> Controls:
 
     Raises
     ------
-    BadQuestion, Unsupported
-        A value that cannot be read or is not served.
+    BadQuestion
+        A value that cannot be read.
     """
     return CONTROLS[name](controls, value)
 
@@ -59,8 +64,6 @@ def _count(controls: Controls, value: str) -> Controls:
 
 
 def _summary(controls: Controls, value: str) -> Controls:
-    if value not in {"count", "false"}:
-        raise Unsupported(f"no summary {value!r} here", where="_summary", expected="count or false")
     return replace(controls, count_only=controls.count_only or value == "count")
 
 
@@ -81,17 +84,26 @@ def _cursor(controls: Controls, value: str) -> Controls:
     return replace(controls, cursor=value)
 
 
-def _format(controls: Controls, _value: str) -> Controls:
+def _of_answer(controls: Controls, _value: str) -> Controls:
+    """A parameter that gateway.doors.fhir.request has read already."""
     return controls
+
+
+def _complete(controls: Controls, value: str) -> Controls:
+    if value not in {"true", "false"}:
+        raise BadQuestion(f"{value!r} is no truth", where=REQUIRE_COMPLETE, expected="true or false")
+    return replace(controls, complete=value == "true")
 
 
 CONTROLS: Mapping[str, Callable[[Controls, str], Controls]] = {
     "_count": _count,
-    "_summary": _summary,
+    SUMMARY: _summary,
+    ELEMENTS: _of_answer,
     "_total": _total,
     "_totalMethod": _total_method,
     CURSOR: _cursor,
-    "_format": _format,
-    "_pretty": _format,
+    REQUIRE_COMPLETE: _complete,
+    "_format": _of_answer,
+    "_pretty": _of_answer,
 }
 CONTROL_NAMES = tuple(CONTROLS)

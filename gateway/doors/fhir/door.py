@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 
+from cachetools import LRUCache
+
 from gateway.access.requester import ANONYMOUS, Requester
+from gateway.disclosure.released import ReleasedAnswer, ReleasedSource
 from gateway.doors.fhir.definitions import Resource
-from gateway.doors.fhir.render.condition import ConditionRenderer
+from gateway.doors.fhir.recordversions import Version, release_digest, version_of, with_version
+from gateway.doors.fhir.render.condition import ConditionRenderer, GroupName, source_url
 from gateway.doors.fhir.request import Asked
 from gateway.federation.gateway import Gateway
 from terminology import TerminologyError
 
 MOUNT = "/fhir"
+KEPT_RENDERERS = 8
+
+Snapshots = tuple[tuple[str, str | None, str | None], ...]
+"""Id of each source of an answer, of its snapshot, and when that was loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +40,42 @@ class Door:
     ----------
     base
         Service base URL, absolute.
+    group_name
+        Names of ICCC-3 groups.
+    digests
+        Eight digits for the policy of each source, see gateway.doors.fhir.recordversions.
+    renderers
+        Kept, for they keep what they have written.
     """
 
     gateway: Gateway
     base: str
-    conditions: ConditionRenderer
+    group_name: GroupName
+    digests: Mapping[str, str]
+    renderers: MutableMapping[Snapshots, ConditionRenderer] = field(default_factory=lambda: LRUCache(KEPT_RENDERERS))
+
+    def conditions(self, answer: ReleasedAnswer) -> ConditionRenderer:
+        """Renderer of the Conditions of an answer, which knows the version of each registry's records."""
+        key = tuple((source.id, source.snapshot, source.loaded_at) for source in answer.sources)
+        found = self.renderers.get(key)
+        if found is None:
+            metas = {source.id: version.meta() for source in answer.sources if (version := self.version(source))}
+            found = self.renderers[key] = ConditionRenderer(self.base, self.group_name, metas)
+        return found
+
+    def versioned(self, resources: Iterable[Resource], answer: ReleasedAnswer) -> list[Resource]:
+        """Records of an answer with the version of their registry's records; others as they are."""
+        versions = {source_url(self.base, source.id): self.version(source) for source in answer.sources}
+        return [
+            with_version(item, versions.get(source)) if (source := item.get("meta", {}).get("source")) else item
+            for item in resources
+        ]
+
+    def version(self, source: ReleasedSource) -> Version | None:
+        """Version of the records that a source gave for an answer; None for a live source."""
+        if source.snapshot is None:
+            return None
+        return version_of(source.snapshot, source.loaded_at, self.digests.get(source.id, ""))
 
     def requester(self, _: Asked) -> Requester:
         """Who asks."""
@@ -52,4 +92,5 @@ def open_door(gateway: Gateway) -> Door:
         except TerminologyError:
             return None
 
-    return Door(gateway, base, ConditionRenderer(base, group_name))
+    digests = {name: release_digest(gateway.policies.get(name)) for name in gateway.sources}
+    return Door(gateway, base, group_name, digests)

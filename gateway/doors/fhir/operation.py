@@ -9,8 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
+from gateway.doors.fhir.definitions import Resource
 from gateway.errors import BadQuestion
 
 EXPECTED = "a Parameters resource"
@@ -18,22 +17,16 @@ EXPECTED = "a Parameters resource"
 _SPECIAL = re.compile(r"[\\,|$]")
 
 
-def parameters_of(body: bytes) -> tuple[tuple[str, str], ...]:
-    """Names and values of a Parameters resource in JSON; of an empty body none.
+def parameters_of(resource: Resource | None) -> tuple[tuple[str, str], ...]:
+    """Names and values of a Parameters resource; none where there is none.
 
     Raises
     ------
     BadQuestion
-        No JSON, no Parameters, or a parameter without a single value that is text, number, date or code.
+        A parameter without a single value that is text, number, date or code.
     """
-    if not body:
+    if resource is None:
         return ()
-    try:
-        resource = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadQuestion("the body is no JSON", where="Parameters", expected=EXPECTED) from error
-    if not isinstance(resource, dict) or resource.get("resourceType") != "Parameters":
-        raise BadQuestion("the body is no Parameters", where="Parameters", expected=EXPECTED)
     given = resource.get("parameter", [])
     if not isinstance(given, list):
         raise BadQuestion("parameter is no list", where="Parameters", expected=EXPECTED)

@@ -51,6 +51,8 @@ ISSUE_OF_STATUS: Mapping[int, str] = {
     429: "throttled",
     500: "exception",
 }
+WHERE_OF_STATUS: Mapping[int, str] = {404: "path", 405: "method", 413: "body", 415: "content-type"}
+"""What of the request is at fault; for 406 the text begins with it."""
 WORDS_OF_STATUS: Mapping[str, str] = {
     "Not Found": "there is nothing at this path; metadata lists the resource types and interactions that are served",
     "Method Not Allowed": "this path does not take this method; metadata lists the interactions that are served",
@@ -93,10 +95,12 @@ def of_error(error: IccdError) -> tuple[int, Resource]:
     code = "code-invalid" if isinstance(error, UnknownTerm) else kind.code
     text = f"{error.where}: {error.message}" if error.where else error.message
     expected = f"expected {error.expected}" if error.expected else None
-    parameter = error.where if error.category in OF_PARAMETERS else None
+    parameter = error.where if error.category in OF_PARAMETERS else WHERE_OF_STATUS.get(kind.status)
     return kind.status, outcome([issue("error", code, text, diagnostics=expected, parameter=parameter)])
 
 
 def of_status(status: int, text: str) -> Resource:
     """OperationOutcome of an HTTP error; the framework's own one-word details are said in full."""
-    return outcome([issue("error", ISSUE_OF_STATUS.get(status, "processing"), WORDS_OF_STATUS.get(text, text))])
+    where = text.partition(":")[0] if status == 406 else WHERE_OF_STATUS.get(status)
+    code, words = ISSUE_OF_STATUS.get(status, "processing"), WORDS_OF_STATUS.get(text, text)
+    return outcome([issue("error", code, words, parameter=where)])

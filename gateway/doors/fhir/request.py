@@ -11,13 +11,15 @@ from urllib.parse import unquote_to_bytes
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from gateway.doors.fhir.bodies import media_type_of, read_bytes, read_resource
+from gateway.doors.fhir.controls import REQUIRE_COMPLETE
 from gateway.doors.fhir.formats import JSON, PRETTY_JSON, Format, negotiate
 from gateway.doors.fhir.operation import parameters_of
 from gateway.doors.fhir.parse import Pairs
+from gateway.doors.fhir.shape import WHOLE, Shape, shape_of
 from gateway.errors import BadQuestion
 
 FORM = "application/x-www-form-urlencoded"
-PARAMETERS = frozenset({"application/fhir+json", "application/json"})
 MOST_BODY_BYTES = 262_144
 
 
@@ -31,10 +33,14 @@ class Asked:
         Parameters of the URL, then of the form body.
     lenient
         `Prefer: handling=lenient`.
+    complete
+        `Prefer: require-complete=true`: an answer that is not complete is refused.
     posted
         The parameters came by POST: values that name records stay out of links.
     format
         Representation of the answer.
+    shape
+        Which part of each resource is wanted.
     """
 
     resource: str = ""
@@ -42,8 +48,10 @@ class Asked:
     version: str = ""
     pairs: Pairs = ()
     lenient: bool = False
+    complete: bool = False
     posted: bool = False
     format: Format = JSON
+    shape: Shape = WHOLE
 
 
 async def read_request(request: Request, resource: str, *, operation: bool = False) -> Asked:
@@ -52,22 +60,25 @@ async def read_request(request: Request, resource: str, *, operation: bool = Fal
     Raises
     ------
     BadQuestion
-        Parameters that are no UTF-8.
+        Parameters that are no UTF-8, or a part of resources that cannot be read.
     HTTPException
         415: a body of another type; 413: a body that is too large.
     """
     pairs = pairs_of(request.scope["query_string"])
     if request.method == "POST":
-        posted = parameters_of(await _parameters(request)) if operation else pairs_of(await _form(request))
+        posted = await _parameters(request) if operation else pairs_of(await _form(request))
         pairs = (*pairs, *posted)
+    wishes = _wishes(request.headers.getlist("prefer"))
     return Asked(
         resource=resource,
         id=request.path_params.get("id", ""),
         version=request.path_params.get("version", ""),
         pairs=pairs,
-        lenient=_is_lenient(request.headers.getlist("prefer")),
+        lenient="handling=lenient" in wishes,
+        complete=bool(wishes & {REQUIRE_COMPLETE, f"{REQUIRE_COMPLETE}=true"}),
         posted=request.method == "POST",
         format=format_of(request, pairs),
+        shape=shape_of(pairs),
     )
 
 
@@ -92,34 +103,16 @@ def _pair(part: bytes) -> tuple[str, str]:
 
 
 async def _form(request: Request) -> bytes:
-    body = await _body(request)
-    if body and _media_type(request) != FORM:
+    body = await read_bytes(request, MOST_BODY_BYTES)
+    if body and media_type_of(request) != FORM:
         raise HTTPException(415, f"the body of a search is {FORM}")
     return body
 
 
-async def _parameters(request: Request) -> bytes:
-    body = await _body(request)
-    if body and _media_type(request) not in PARAMETERS:
-        raise HTTPException(415, "the body of an operation is Parameters as application/fhir+json")
-    return body
+async def _parameters(request: Request) -> Pairs:
+    return parameters_of(await read_resource(request, "Parameters"))
 
 
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BODY_BYTES:
-            raise HTTPException(413, f"the body is larger than {MOST_BODY_BYTES} bytes")
-    return bytes(body)
-
-
-def _media_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def _is_lenient(headers: list[str]) -> bool:
-    wishes = {
-        wish.strip().lower().replace('"', "") for header in headers for wish in header.replace(";", ",").split(",")
-    }
-    return "handling=lenient" in wishes
+def _wishes(headers: list[str]) -> set[str]:
+    """Preferences of Prefer headers and their parameters (RFC 7240)."""
+    return {wish.strip().lower().replace('"', "") for header in headers for wish in header.replace(";", ",").split(",")}

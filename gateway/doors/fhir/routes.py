@@ -1,4 +1,4 @@
-"""Routes of the door, and the one place where an answer or an error becomes bytes."""
+"""Routes of the door, and the form that errors take."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.doors.fhir.definitions import Resource
+from gateway.doors.fhir.batch import batch_endpoint
 from gateway.doors.fhir.door import Door, open_door
 from gateway.doors.fhir.export.routes import export_routes
 from gateway.doors.fhir.formats import JSON, Format
 from gateway.doors.fhir.interactions.versions import versions
 from gateway.doors.fhir.outcome import of_error, of_status
 from gateway.doors.fhir.request import format_of, pairs_of, read_request
+from gateway.doors.fhir.respond import respond
 from gateway.doors.fhir.served import Interaction, ServedType
+from gateway.doors.fhir.shape import check_shape, shaped
 from gateway.doors.fhir.statement import capabilities
 from gateway.doors.fhir.terminology.routes import operation_routes
 from gateway.doors.fhir.types import SERVED
@@ -30,9 +34,11 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def create(gateway: Gateway) -> Starlette:
     """FHIR door of a gateway, to be mounted at /fhir."""
     door = open_door(gateway)
-    return Starlette(
+    application = Starlette(
+        middleware=[Middleware(WithoutTrailingSlash)],
         routes=[
             Route("/metadata", _endpoint(door, capabilities), methods=["GET"]),
+            Route("/", batch_endpoint(door), methods=["POST"]),
             *operation_routes(door),
             *export_routes(door),
             Route("/$versions", _endpoint(door, versions), methods=["GET"]),
@@ -44,6 +50,23 @@ def create(gateway: Gateway) -> Starlette:
             Exception: _on_fault,
         },
     )
+    application.router.redirect_slashes = False
+    return application
+
+
+class WithoutTrailingSlash:
+    """Takes `Condition/` for `Condition`, as clients write it; a redirect would be an answer without an outcome."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as without the slash."""
+        if scope["type"] == "http" and scope["path"].endswith("/"):
+            path = scope["path"].rstrip("/")
+            root = scope.get("root_path", "")
+            scope = {**scope, "path": f"{root}/" if path == root.rstrip("/") else path}
+        await self._app(scope, receive, send)
 
 
 def _routes_of(door: Door, served: ServedType) -> list[Route]:
@@ -83,20 +106,12 @@ def _refusal(text: str) -> Endpoint:
 def _endpoint(door: Door, interaction: Interaction, resource: str = "", *, operation: bool = False) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         asked = await read_request(request, resource, operation=operation)
+        if resource and not operation:
+            check_shape(asked.shape, resource)
         reply = await interaction(door, asked)
-        return _respond(request, reply.resource, asked.format, reply.status, reply.headers)
+        return respond(request, shaped(reply.resource, asked.shape), asked.format, reply.status, reply.headers)
 
     return endpoint
-
-
-def _respond(
-    request: Request, resource: Resource, written: Format, status: int, headers: dict[str, str] | None = None
-) -> Response:
-    body = written.write(resource)
-    response = Response(body, status, headers, media_type=written.media_type)
-    if request.method == "HEAD":
-        response.body = b""
-    return response
 
 
 def _asked_format(request: Request) -> Format:
@@ -105,25 +120,27 @@ def _asked_format(request: Request) -> Format:
         pairs = pairs_of(request.scope["query_string"])
     except BadQuestion:
         pairs = ()
-    try:
-        return format_of(request, pairs)
-    except HTTPException:
-        return JSON
+    for given in (pairs, ()):
+        try:
+            return format_of(request, given)
+        except HTTPException:
+            continue
+    return JSON
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, IccdError):
         raise error
     status, resource = of_error(error)
-    return _respond(request, resource, _asked_format(request), status)
+    return respond(request, resource, _asked_format(request), status)
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     resource = of_status(error.status_code, error.detail)
-    return _respond(request, resource, _asked_format(request), error.status_code, dict(error.headers or {}))
+    return respond(request, resource, _asked_format(request), error.status_code, dict(error.headers or {}))
 
 
 async def _on_fault(request: Request, _: Exception) -> Response:
-    return _respond(request, of_status(500, "the gateway could not answer this request"), _asked_format(request), 500)
+    return respond(request, of_status(500, "the gateway could not answer this request"), _asked_format(request), 500)

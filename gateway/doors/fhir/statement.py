@@ -5,13 +5,14 @@ from __future__ import annotations
 from gateway.doors.fhir.capability import statement_of
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door, Reply
+from gateway.doors.fhir.interactions.read import READ_PARAMETERS
 from gateway.doors.fhir.request import Asked
 from gateway.doors.fhir.terminology.capabilities import terminology_capabilities
 from gateway.doors.fhir.types import SERVED
 from gateway.errors import Unsupported
 
 MODES = frozenset({"full", "normative", "terminology"})
-PARAMETERS = frozenset({"_format", "_pretty", "mode"})
+PARAMETERS = READ_PARAMETERS | {"mode"}
 
 
 async def capabilities(door: Door, asked: Asked) -> Reply:

@@ -69,6 +69,7 @@ class SnapshotSource:
             never=facts.never,
             snapshot=facts.snapshot,
             cases=facts.cases,
+            loaded_at=facts.created,
         )
 
     def ready(self, query: CaseQuery) -> SourceAnswer | None:

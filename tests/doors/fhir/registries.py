@@ -20,6 +20,7 @@ from gateway.model.query import CaseQuery
 from gateway.model.values import Absent, Truth
 from gateway.sources.evaluate import answer_cases, evaluate
 
+LOADED_AT = "2026-11-01T08:00:00+00:00"
 PUBLIC_URL = "http://gateway.test"
 DIAGNOSES = (
     Diagnosis("C74.9", 9500, 3, icdo_edition="3.2"),
@@ -138,6 +139,7 @@ def registry(name: str, country: str, cases: Sequence[Case], **more: object) -> 
         coverage=Coverage(country=country, years=(2000, 2025), ages=(0, 30)),
         snapshot=f"{name}-1",
         cases=len(cases),
+        loaded_at=LOADED_AT,
     )
     return ListedRegistry(name, cases, ability, **more)  # type: ignore[arg-type]
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+from collections import Counter
 from urllib.parse import quote
 
+import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.doors.fhir import create
 from gateway.doors.fhir.parameters import SEARCHABLE
+from gateway.federation.gateway import Gateway
 from tests.doors.fhir.client import Client
+from tests.doors.fhir.fuzzing import Answered, Asking, Fuzzer, ask
 from tests.doors.fhir.validation import OfficialSchemas
 
 ICCC = "http://terminology.hl7.org/CodeSystem/iccc-3"
@@ -78,3 +85,48 @@ def test_no_bytes_break_a_posted_search(client: Client, body: bytes) -> None:
     answer = client.request("POST", "/Condition/_search?_count=1", content=body, headers=headers)
     assert answer.status_code < 500
     assert answer.json()["resourceType"] in {"Bundle", "OperationOutcome"}
+
+
+REQUESTS = int(os.environ.get("ICCD_FUZZ_REQUESTS", "1500"))
+SEED = int(os.environ.get("ICCD_FUZZ_SEED", "1"))
+
+
+def test_no_request_at_any_route_breaks_the_door(gateway: Gateway, client: Client, official: OfficialSchemas) -> None:
+    fuzzer, app, statuses = Fuzzer(client.json("/metadata"), SEED), create(gateway), Counter[int]()
+
+    async def run() -> None:
+        for _ in range(REQUESTS):
+            asking = fuzzer.request()
+            try:
+                answered = await ask(app, asking)
+            except Exception as error:
+                raise AssertionError(f"{asking}") from error
+            statuses[answered.status] += 1
+            check(asking, answered, official)
+
+    asyncio.run(run())
+    print(f"{REQUESTS} requests: {dict(sorted(statuses.items()))}")
+    assert statuses.keys() >= {200, 400, 404, 405, 406, 415}
+
+
+def check(asking: Asking, answered: Answered, official: OfficialSchemas) -> None:
+    """No fault; and whatever is not 2xx is an outcome that names its place, in a format of FHIR."""
+    assert answered.status < 500, asking
+    body, media_type = bytes(answered.body), answered.headers.get("content-type", "")
+    if asking.method == "HEAD" or answered.status == 304:
+        assert body == b"", asking
+        return
+    assert b"Traceback" not in body, asking
+    if media_type.startswith("application/fhir+xml"):
+        assert official.xml_faults(body) == [], asking
+        assert answered.status < 300 or b"<OperationOutcome" in body, asking
+        return
+    assert media_type.startswith("application/fhir+json"), asking
+    resource = orjson.loads(body)
+    assert official.json_faults(resource) == [], asking
+    if answered.status >= 300:
+        assert resource["resourceType"] == "OperationOutcome", asking
+        first = resource["issue"][0]
+        of_terminology = "tx-issue-type" in str(first.get("details"))  # its outcomes are those of the outside suite
+        located = of_terminology or first.get("location") or first.get("expression")
+        assert answered.status in {403, 503} or located, (asking, first)

@@ -145,19 +145,25 @@ WRONG = [
     ("GET", "/Condition?_source=nowhere", 400, "invalid", "_source"),
     ("GET", "/Condition?code=%ff", 400, "invalid", "search"),
     ("GET", "/Condition?" + "&".join(["_source=x"] * 70), 422, "too-costly", "search"),
-    ("GET", "/Condition/de-two.c99999", 404, "not-found", None),
-    ("GET", "/Condition/nowhere.c1", 404, "not-found", None),
-    ("GET", "/Condition/%00", 404, "not-found", None),
+    ("GET", "/Condition/de-two.c99999", 404, "not-found", "path"),
+    ("GET", "/Condition/nowhere.c1", 404, "not-found", "path"),
+    ("GET", "/Condition/%00", 404, "not-found", "path"),
     ("GET", "/Condition/de-two.c1?code=1", 400, "invalid", "code"),
     ("GET", "/metadata?mode=nothing", 400, "not-supported", "mode"),
-    ("GET", "/StructureDefinition/none", 404, "not-found", None),
-    ("GET", "/Practitioner", 404, "not-found", None),
-    ("GET", "/", 404, "not-found", None),
-    ("GET", "/Condition/de-two.c1/_history/1", 404, "not-found", None),
-    ("POST", "/Condition", 405, "not-supported", None),
-    ("PUT", "/Condition/de-two.c1", 405, "not-supported", None),
-    ("DELETE", "/Patient/de-two.p1", 405, "not-supported", None),
-    ("PATCH", "/metadata", 405, "not-supported", None),
+    ("GET", "/StructureDefinition/none", 404, "not-found", "path"),
+    ("GET", "/Practitioner", 404, "not-found", "path"),
+    ("GET", "/", 405, "not-supported", "method"),
+    ("GET", "/Condition/../x", 404, "not-found", "path"),
+    ("GET", "/metadata?_format=ttl", 406, "not-supported", "_format"),
+    ("GET", "/Condition?_cursor=x", 400, "invalid", "_cursor"),
+    ("GET", "/ValueSet?_cursor=x", 400, "invalid", "_cursor"),
+    ("GET", "/ValueSet/$expand", 400, "invalid", "url"),
+    ("QUERY", "/Condition", 405, "not-supported", "method"),
+    ("GET", "/Condition/de-two.c1/_history/1", 404, "not-found", "path"),
+    ("POST", "/Condition", 405, "not-supported", "method"),
+    ("PUT", "/Condition/de-two.c1", 405, "not-supported", "method"),
+    ("DELETE", "/Patient/de-two.p1", 405, "not-supported", "method"),
+    ("PATCH", "/metadata", 405, "not-supported", "method"),
 ]
 
 
@@ -173,7 +179,7 @@ def test_an_error_is_an_operation_outcome_that_names_the_place(
     assert issue.get("location") == (None if where is None else [f"http.{where}"])
     assert "Traceback" not in answer.text
     if status == 405:
-        assert "GET" in answer.headers["allow"]
+        assert ("POST" if path == "/" else "GET") in answer.headers["allow"]
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [row[:3] for row in WRONG])
@@ -240,3 +246,9 @@ def test_a_count_that_may_not_be_shown_is_masked_and_gives_no_record(policy: str
         assert found["_total"]["extension"][1]["valueCode"] == "masked"
         assert not matches(found)
         assert "suppressed" in {issue["code"] for issue in issues(found)}
+
+
+def test_a_slash_at_the_end_changes_nothing(client: Client) -> None:
+    for path in ("/Condition", "/metadata", "/Condition/de-two.c1"):
+        assert client.get(f"{path}/?_format=json").content == client.get(f"{path}?_format=json").content
+    assert client.get("/Nothing/").status_code == 404

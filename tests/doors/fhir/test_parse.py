@@ -175,7 +175,6 @@ def test_a_value_that_cannot_be_read_is_refused_by_name_also_when_lenient(name: 
         ("_revinclude", "Observation:subject"),
         ("_include:iterate", "Condition:subject"),
         ("_sort", "code"),
-        ("_elements", "id"),
         ("", "x"),
     ],
 )

@@ -105,18 +105,21 @@ async def _walk(door: Door, requester: Requester, wanted: Wanted, jobs: Jobs, jo
 def _page(door: Door, answer: ReleasedAnswer, files: _Files) -> int:
     people = by_patient(answer.cases)
     for tumours in people:
-        files.write(_lines(door, tumours, files.open))
+        files.write(_lines(door, tumours, answer, files.open))
     return len(people)
 
 
-def _lines(door: Door, tumours: Sequence[ReleasedCase], types: Mapping[str, object]) -> Iterator[tuple[str, bytes]]:
+def _lines(
+    door: Door, tumours: Sequence[ReleasedCase], answer: ReleasedAnswer, types: Mapping[str, object]
+) -> Iterator[tuple[str, bytes]]:
     if "Patient" in types:
-        yield "Patient", orjson.dumps(patient(tumours, door.base))
+        yield "Patient", orjson.dumps(door.versioned([patient(tumours, door.base)], answer)[0])
     if "Condition" in types:
+        conditions = door.conditions(answer)
         for case in tumours:
-            yield "Condition", door.conditions.json(case).encode()
+            yield "Condition", conditions.json(case).encode()
     if "Observation" in types:
-        for found in observations_of(tumours, door.base):
+        for found in door.versioned(observations_of(tumours, door.base), answer):
             yield "Observation", orjson.dumps(found)
 
 

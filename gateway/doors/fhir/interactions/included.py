@@ -50,12 +50,13 @@ async def included(
     if wanted & _TO_PATIENT[search.resource.name]:
         found += await _patients(door, asked, {case.patient_id for case in cases})
     if wanted & _TO_CONDITION[search.resource.name]:
-        found += [door.conditions.resource(case) for case in cases]
+        found += [door.conditions(answer).resource(case) for case in cases]
     if (
         wanted & {"Observation:focus", "Observation:subject", "Observation:patient"}
         and search.resource.name != "Observation"
     ):
-        found += _observations(cases, door.base, of_tumours=search.resource.name == "Condition")
+        made = _observations(cases, door.base, of_tumours=search.resource.name == "Condition")
+        found += door.versioned(made, answer)
     if PROVENANCE in wanted:
         sources = {source.id: source for source in answer.sources}
         targets = [(reference, case.source) for reference, case in zip(matched, _one_each(search, cases), strict=True)]
@@ -76,7 +77,7 @@ async def _patients(door: Door, asked: Asked, ids: set[str]) -> list[Resource]:
     page = Page("patient", len(ids))
     query = CaseQuery(RecordIn("patient", frozenset(ids)), unit=Unit.PATIENTS, page=page)
     answer = await door.gateway.ask(query, door.requester(asked), granularity=Granularity.RECORD)
-    return [patient(cases, door.base) for cases in by_patient(answer.cases)]
+    return door.versioned([patient(cases, door.base) for cases in by_patient(answer.cases)], answer)
 
 
 def _observations(cases: Sequence[ReleasedCase], base: str, *, of_tumours: bool) -> Iterable[Resource]:

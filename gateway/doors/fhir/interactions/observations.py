@@ -12,15 +12,18 @@ from operator import add
 from typing import Any
 
 from gateway.disclosure.released import ReleasedAnswer, ReleasedCase
+from gateway.doors.fhir.complete import is_required, refusal_of
+from gateway.doors.fhir.conditional import changed_header
 from gateway.doors.fhir.controls import CURSOR
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door, Reply
 from gateway.doors.fhir.interactions.included import included
-from gateway.doors.fhir.interactions.read import check_parameters, check_source
+from gateway.doors.fhir.interactions.read import check_parameters, check_source, record_reply
 from gateway.doors.fhir.interactions.search import ask, check_links, read_search
 from gateway.doors.fhir.observations import KINDS, ObservationKind, parts_of
 from gateway.doors.fhir.parameters import SEARCHABLE
 from gateway.doors.fhir.parse import Search, parse_search
+from gateway.doors.fhir.recordversions import last_changed
 from gateway.doors.fhir.render.bundle import Total, entry, search_set
 from gateway.doors.fhir.render.observation import observation
 from gateway.doors.fhir.render.patient import by_patient
@@ -58,7 +61,8 @@ async def search_observations(door: Door, asked: Asked) -> Reply:
             following = following or (f"{kind.name}." if full else None)
             continue
         records = _records(kind, answer)
-        found = [made for cases in records if (made := observation(kind, cases, door.base))]
+        made = [item for cases in records if (item := observation(kind, cases, door.base))]
+        found = door.versioned(made, answer)
         shown += [entry(item, door.base, "Observation", item["id"]) for item in found]
         shown += await _included(door, asked, wanted, found, records, answer)
         room -= len(records)
@@ -66,7 +70,10 @@ async def search_observations(door: Door, asked: Asked) -> Reply:
             following, room = f"{kind.name}.{answer.next_cursor}", 0
     check_links(asked, wanted, following)
     total = reduce(add, (Total.of(answer.total) for answer in answers))
-    return Reply(search_set(wanted, answers, total, _sorted(shown), following, door.base, posted=asked.posted))
+    if is_required(asked, wanted) and (refusal := refusal_of(wanted, answers, total)):
+        return refusal
+    bundle = search_set(wanted, answers, total, _sorted(shown), following, door.base, posted=asked.posted)
+    return Reply(bundle, headers=changed_header(last_changed(answers)))
 
 
 async def read_observation(door: Door, asked: Asked) -> Reply:
@@ -85,11 +92,11 @@ async def read_observation(door: Door, asked: Asked) -> Reply:
     record, kind = parts
     wanted = parse_search(SEARCHABLE["Observation"], (("_id", asked.id),))
     answer = await ask(door, asked, wanted, wanted.of_kind(kind, 1), None)
-    check_source(answer, record, missing)
+    source = check_source(answer, record, missing)
     found = observation(kind, answer.cases, door.base) if answer.cases else None
     if found is None:
         raise missing
-    return Reply(found)
+    return record_reply(door, asked, found, source)
 
 
 def _records(kind: ObservationKind, answer: ReleasedAnswer) -> list[Sequence[ReleasedCase]]:

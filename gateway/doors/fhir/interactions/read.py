@@ -1,18 +1,27 @@
-"""read: GET [base]/[type]/[id] (R4 http.html section 3.1.0.1)."""
+"""read and vread: GET [base]/[type]/[id] and [id]/_history/[vid] (R4 http.html sections 3.1.0.1 and 3.1.0.2)."""
 
 from __future__ import annotations
 
-from gateway.disclosure.released import ReleasedAnswer
+from collections.abc import Awaitable, Callable
+
+from gateway.disclosure.released import ReleasedAnswer, ReleasedSource
+from gateway.doors.fhir.conditional import changed_header
+from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door, Reply
 from gateway.doors.fhir.parameters import SEARCHABLE
 from gateway.doors.fhir.parse import parse_search
+from gateway.doors.fhir.recordversions import with_version
 from gateway.doors.fhir.render.patient import patient
 from gateway.doors.fhir.request import Asked
+from gateway.doors.fhir.shape import ELEMENTS, SUMMARY
 from gateway.errors import BadQuestion, NotFound, NotPermitted, SourceUnavailable
 from gateway.model.capability import Granularity
 from gateway.model.query import NOTHING
 
-READ_PARAMETERS = frozenset({"_format", "_pretty"})
+Reads = Callable[[Door, Asked], Awaitable[Reply]]
+
+OF_FORMAT = frozenset({"_format", "_pretty"})
+READ_PARAMETERS = OF_FORMAT | {SUMMARY, ELEMENTS}
 
 
 async def read(door: Door, asked: Asked) -> Reply:
@@ -34,29 +43,52 @@ async def read(door: Door, asked: Asked) -> Reply:
     if query.where == NOTHING:
         raise missing
     answer = await door.gateway.ask(query, door.requester(asked), granularity=Granularity.RECORD)
-    check_source(answer, asked.id, missing)
+    source = check_source(answer, asked.id, missing)
     if not answer.cases:
         raise missing
     if kind.record == "patient":
-        return Reply(patient(answer.cases, door.base))
-    return Reply(door.conditions.resource(answer.cases[0]))
+        return record_reply(door, asked, patient(answer.cases, door.base), source)
+    return record_reply(door, asked, door.conditions(answer).resource(answer.cases[0]), source)
 
 
-def check_parameters(asked: Asked) -> None:
-    """Refuse parameters that a read does not have.
+def record_reply(door: Door, asked: Asked, resource: Resource, source: ReleasedSource) -> Reply:
+    """A record with its version, which is the tag of the whole record."""
+    version = door.version(source)
+    if version is None:
+        return Reply(resource)
+    tag = {"ETag": f'W/"{version.id}"'} if asked.shape.whole else {}
+    return Reply(with_version(resource, version), headers={**tag, **changed_header(version.updated)})
+
+
+def vread_of(reads: Reads) -> Reads:
+    """Interaction vread of a type: the version of the snapshot that serves; others are not kept."""
+
+    async def vread(door: Door, asked: Asked) -> Reply:
+        reply = await reads(door, asked)
+        if reply.resource["meta"].get("versionId") != asked.version:
+            raise NotFound(f"only the current version of this {asked.resource} is kept", where=asked.resource)
+        return reply
+
+    return vread
+
+
+def check_parameters(asked: Asked, known: frozenset[str] = READ_PARAMETERS) -> None:
+    """Refuse parameters that a read does not have, and a count of one resource.
 
     Raises
     ------
     BadQuestion
-        A parameter that is not about the format.
+        A parameter that is not about the form of the answer.
     """
     for name, _ in asked.pairs:
-        if name not in READ_PARAMETERS and not asked.lenient:
-            raise BadQuestion("a read has no such parameter", where=name, expected=" or ".join(sorted(READ_PARAMETERS)))
+        if name not in known and not asked.lenient:
+            raise BadQuestion("a read has no such parameter", where=name, expected=" or ".join(sorted(known)))
+    if asked.shape.summary == "count":
+        raise BadQuestion("one resource is not counted", where=SUMMARY, expected="true, text, data or false")
 
 
-def check_source(answer: ReleasedAnswer, record: str, missing: NotFound) -> None:
-    """Refuse where the registry that an id names is not here, did not answer or gives no records.
+def check_source(answer: ReleasedAnswer, record: str, missing: NotFound) -> ReleasedSource:
+    """The registry that an id names; refuse where it is not here, did not answer or gives no records.
 
     Raises
     ------
@@ -70,3 +102,4 @@ def check_source(answer: ReleasedAnswer, record: str, missing: NotFound) -> None
         raise SourceUnavailable(f"source {source.id} did not answer", where=source.id)
     if source.status.value == "withheld" or source.granularity < Granularity.RECORD:
         raise NotPermitted(f"source {source.id} releases no records here", where=source.id)
+    return source

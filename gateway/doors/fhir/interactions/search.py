@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
-from gateway.disclosure.released import ReleasedAnswer, ReleasedCase
+from gateway.disclosure.released import ReleasedAnswer
+from gateway.doors.fhir.complete import is_required, refusal_of
+from gateway.doors.fhir.conditional import changed_header, tag_of
 from gateway.doors.fhir.controls import CURSOR
 from gateway.doors.fhir.door import Door, Reply
 from gateway.doors.fhir.formats import JSON, XML
 from gateway.doors.fhir.interactions.included import included
 from gateway.doors.fhir.parameters import SEARCHABLE
 from gateway.doors.fhir.parse import SORT, Search, parse_search
+from gateway.doors.fhir.recordversions import last_changed
 from gateway.doors.fhir.render.bundle import Total, entry, search_set
 from gateway.doors.fhir.render.patient import by_patient, patient
 from gateway.doors.fhir.request import Asked
 from gateway.errors import BadQuestion, IccdError
 from gateway.model.capability import Granularity
 from gateway.model.query import CaseQuery, OneOf, leaves
-
-Match = tuple[str, Sequence[ReleasedCase]]
-"""Id of a matching resource, and the cases it is made of."""
 
 
 async def search(door: Door, asked: Asked) -> Reply:
@@ -35,13 +34,20 @@ async def search(door: Door, asked: Asked) -> Reply:
     """
     wanted = read_search(door, asked)
     answer = await ask(door, asked, wanted, wanted.question(), wanted.controls.cursor)
+    total = Total.of(answer.total)
+    if is_required(asked, wanted) and (refusal := refusal_of(wanted, [answer], total)):
+        return refusal
     shown: list[Any] = []
     if not wanted.controls.count_only:
         shown = _entries(door, asked, answer)
         shown += await included(door, asked, wanted, answer.cases, answer, _references(wanted, answer))
     check_links(asked, wanted, answer.next_cursor)
-    total = Total.of(answer.total)
-    return Reply(search_set(wanted, [answer], total, shown, answer.next_cursor, door.base, posted=asked.posted))
+    bundle = search_set(wanted, [answer], total, shown, answer.next_cursor, door.base, posted=asked.posted)
+    headers = changed_header(last_changed([answer]))
+    if shown and answer.cases and asked.resource == "Condition" and asked.format is JSON and asked.shape.whole:
+        rest = {**bundle, "entry": bundle["entry"][1:]}  # the first holds the whole page, see page_json
+        headers["ETag"] = tag_of(orjson.dumps(rest), door.conditions(answer).page_digest(answer.cases))
+    return Reply(bundle, headers=headers)
 
 
 def read_search(door: Door, asked: Asked) -> Search:
@@ -100,11 +106,11 @@ def _check_registries(search: Search, known: set[str]) -> None:
 
 def _entries(door: Door, asked: Asked, answer: ReleasedAnswer) -> list[Any]:
     if asked.resource == "Patient":
-        return [
-            entry(patient(cases, door.base), door.base, "Patient", cases[0].patient_id)
-            for cases in by_patient(answer.cases)
-        ]
-    conditions = door.conditions
+        made = [patient(cases, door.base) for cases in by_patient(answer.cases)]
+        return [entry(item, door.base, "Patient", item["id"]) for item in door.versioned(made, answer)]
+    conditions = door.conditions(answer)
+    if not asked.shape.whole:
+        return [entry(conditions.resource(case), door.base, "Condition", case.id) for case in answer.cases]
     if asked.format is JSON:
         return list[orjson.Fragment | Any](conditions.page_json(answer.cases))
     if asked.format is XML:

@@ -14,6 +14,7 @@ from gateway.disclosure.released import ReleasedAnswer, ReleasedCount, ReleasedS
 from gateway.doors.fhir.definitions import Resource, guide
 from gateway.doors.fhir.outcome import issue, outcome
 from gateway.doors.fhir.parse import Search
+from gateway.doors.fhir.recordversions import last_changed
 from gateway.doors.fhir.render.counts import bound_parts, translation_parts
 from gateway.doors.fhir.render.elements import REASONS, absent
 from gateway.doors.fhir.render.links import links
@@ -103,7 +104,7 @@ def search_set(
     outcomes = [{"resource": outcome(issues), "search": {"mode": "outcome"}}] if issues else []
     bundle: Resource = {
         "resourceType": "Bundle",
-        "meta": {"lastUpdated": answers[0].asked_at},
+        **({"meta": {"lastUpdated": changed}} if (changed := last_changed(answers)) else {}),
         "type": "searchset",
         **(total_element(total) if search.controls.total else {}),
         "link": links(f"{base}/{search.resource.name}", shown, search.controls.cursor, next_cursor),
@@ -132,11 +133,17 @@ def issues_of(search: Search, answers: Sequence[ReleasedAnswer], *, posted: bool
         issue("warning", "not-supported", f"{item.name} was ignored: {item.reason}", parameter=item.name)
         for item in search.ignored
     ]
-    sources = [found for answer in answers for source in answer.sources for found in source_issues(source, search)]
+    sources = issues_of_sources(search, answers)
     unlinked = (NOT_LINKED,) if posted and search.record_names else ()
     words = dict.fromkeys((*search.notes, *unlinked, *(note for answer in answers for note in answer.notes)))
     notes = [issue("information", "informational", note) for note in words]
-    return [*ignored, *(found for i, found in enumerate(sources) if found not in sources[:i]), *notes]
+    return [*ignored, *sources, *notes]
+
+
+def issues_of_sources(search: Search, answers: Sequence[ReleasedAnswer]) -> list[Resource]:
+    """What the sources did not or could only partly answer, each issue once."""
+    said = [found for answer in answers for source in answer.sources for found in source_issues(source, search)]
+    return [found for i, found in enumerate(said) if found not in said[:i]]
 
 
 def source_issues(source: ReleasedSource, search: Search) -> list[Resource]:

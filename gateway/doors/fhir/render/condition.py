@@ -8,12 +8,14 @@ which the category health-concern allows (constraint con-3). ICD-O terms are WHO
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import orjson
+from cachetools import LRUCache
 
 from gateway.disclosure.released import ReleasedCase, ReleasedGroup
 from gateway.doors.fhir.definitions import Resource, guide, url_of_prefix
@@ -52,6 +54,7 @@ GroupName = Callable[[str, str], str | None]
 """Code and edition of an ICCC-3 group -> its published name."""
 
 CACHED = 16384
+CACHED_PAGES = 64
 
 
 class Tumour(NamedTuple):
@@ -106,13 +109,17 @@ class ConditionRenderer:
         URL of the door.
     group_name
         Names of ICCC-3 groups.
+    versions
+        Elements of meta that tell the version of a registry's records, by registry.
     """
 
-    def __init__(self, base: str, group_name: GroupName) -> None:
+    def __init__(self, base: str, group_name: GroupName, versions: Mapping[str, Resource] | None = None) -> None:
         self._base = base
         self._group_name = group_name
+        self._versions = versions or {}
         self._entry_json = Written[ReleasedCase](self.entry_json)
         self._entry_xml = Written[ReleasedCase](self.entry_xml)
+        self._digests: LRUCache[int, tuple[tuple[ReleasedCase, ...], bytes]] = LRUCache(CACHED_PAGES)
         self._json = lru_cache(maxsize=CACHED)(self._json_fragments)
         self._xml = lru_cache(maxsize=CACHED)(self._xml_fragments)
 
@@ -159,6 +166,14 @@ class ConditionRenderer:
         """Entries of a page as XML, likewise."""
         return [Markup("</entry><entry>".join(map(self._entry_xml, cases)))] if cases else []
 
+    def page_digest(self, cases: tuple[ReleasedCase, ...]) -> bytes:
+        """Digest of the entries of a page, kept like the page."""
+        kept = self._digests.get(id(cases))
+        if kept is None or kept[0] is not cases:
+            text = "".join(map(self._entry_json, cases))
+            kept = self._digests[id(cases)] = (cases, hashlib.sha256(text.encode()).digest())
+        return kept[1]
+
     def xml(self, case: ReleasedCase) -> Markup:
         """Condition as XML, likewise."""
         head, rest = self._xml(_tumour(case))
@@ -171,7 +186,7 @@ class ConditionRenderer:
         """Elements before the age, and elements between it and the subject."""
         edition = tumour.icdo_edition
         code = condition_code(tumour, self._group_name)
-        meta: Resource = {"source": source_url(self._base, tumour.source)}
+        meta: Resource = {**self._versions.get(tumour.source, {}), "source": source_url(self._base, tumour.source)}
         if "coding" in code:
             meta["profile"] = profiles()
         extensions = [histology(tumour.morphology, tumour.behaviour, edition), basis_of_diagnosis(tumour.basis)]

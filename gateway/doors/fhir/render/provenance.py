@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from gateway.disclosure.released import ReleasedAnswer, ReleasedSource
 from gateway.doors.fhir.definitions import Resource
+from gateway.doors.fhir.recordversions import instant_of
 from gateway.doors.fhir.render.elements import coding, concept
 
 ACTIVITY = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
@@ -21,7 +22,7 @@ def provenance(target: str, source: ReleasedSource, answer: ReleasedAnswer) -> R
     return {
         "resourceType": "Provenance",
         "target": [{"reference": target}],
-        "recorded": answer.asked_at,
+        "recorded": instant_of(source.loaded_at) or answer.asked_at,
         "activity": concept([coding(ACTIVITY, "DERIVE")]),
         "agent": [
             {"type": concept([coding(AGENT, "custodian")]), "who": registry},

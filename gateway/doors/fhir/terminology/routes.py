@@ -6,28 +6,27 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import orjson
 from cachetools import LRUCache
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.doors.fhir.bodies import read_resource
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.formats import Format
 from gateway.doors.fhir.parse import Pairs
 from gateway.doors.fhir.request import format_of, pairs_of
+from gateway.doors.fhir.respond import respond_bytes
+from gateway.doors.fhir.shape import SHAPES, Shape, shape_of, shaped
 from gateway.doors.fhir.terminology.issues import Refused
 from gateway.doors.fhir.terminology.options import MOST_PARAMETERS, Given
 from gateway.doors.fhir.terminology.service import OPERATIONS, call, own_systems
 from gateway.doors.fhir.terminology.shapes import check
 from gateway.errors import BadQuestion
 
-MOST_BODY_BYTES = 8_388_608
-BODIES = frozenset({"application/fhir+json", "application/json"})
-OF_FORMAT = frozenset({"_format", "_pretty"})
+OF_ANSWER = frozenset({"_format", "_pretty", *SHAPES})
 
 QUICK = frozenset(
     {
@@ -87,6 +86,7 @@ class Call:
     language: str
     instance: str
     format: Format
+    shape: Shape
 
 
 def _key(request: Request) -> Key:
@@ -104,7 +104,7 @@ async def _read(request: Request) -> Call:
     written = format_of(request, pairs)
     body = await _body(request) if request.method == "POST" else {}
     language = request.headers.get("accept-language", "")
-    return Call(pairs, body, language, request.path_params.get("id", ""), written)
+    return Call(pairs, body, language, request.path_params.get("id", ""), written, shape_of(pairs))
 
 
 def _answer(door: Door, kind: str, name: str, read: Call) -> Answer:
@@ -115,7 +115,7 @@ def _answer(door: Door, kind: str, name: str, read: Call) -> Answer:
     given = _given(read.pairs, read.body, read.language)
     try:
         resource = OPERATIONS[kind, name](call(door.gateway.terminology, given, read.instance))
-        return 200, written.write(resource), written.media_type
+        return 200, written.write(_shaped(resource, read.shape)), written.media_type
     except Refused as error:
         return error.status, written.write(error.resource()), written.media_type
 
@@ -133,11 +133,16 @@ def _named(pairs: Pairs) -> list[str]:
 
 def _respond(request: Request, answer: Answer) -> Response:
     status, body, media_type = answer
-    return Response(b"" if request.method == "HEAD" else body, status, media_type=media_type)
+    return respond_bytes(request, body, media_type, status)
+
+
+def _shaped(resource: Resource, shape: Shape) -> Resource:
+    """Parameters and errors are no resources that have parts."""
+    return shaped(resource, shape) if resource["resourceType"] == "ValueSet" else resource
 
 
 def _given(pairs: Pairs, body: Resource, accept_language: str) -> Given:
-    plain = [{"name": name, "valueString": value} for name, value in pairs if name not in OF_FORMAT]
+    plain = [{"name": name, "valueString": value} for name, value in pairs if name not in OF_ANSWER]
     parameters = (*plain, *body.get("parameter", []))
     if len(parameters) > MOST_PARAMETERS:
         raise BadQuestion("too many parameters", where="Parameters", expected=f"at most {MOST_PARAMETERS}")
@@ -145,21 +150,8 @@ def _given(pairs: Pairs, body: Resource, accept_language: str) -> Given:
 
 
 async def _body(request: Request) -> Resource:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    found = bytearray()
-    async for chunk in request.stream():
-        found += chunk
-        if len(found) > MOST_BODY_BYTES:
-            raise HTTPException(413, f"the body is larger than {MOST_BODY_BYTES} bytes")
-    if not found:
+    resource = await read_resource(request, "Parameters")
+    if resource is None:
         return {}
-    if media_type not in BODIES:
-        raise HTTPException(415, "the body of an operation is Parameters as application/fhir+json")
-    try:
-        resource = orjson.loads(found)
-    except orjson.JSONDecodeError as error:
-        raise BadQuestion("the body is no JSON", where="Parameters", expected="a Parameters resource") from error
-    if not isinstance(resource, dict) or resource.get("resourceType") != "Parameters":
-        raise BadQuestion("the body is no Parameters", where="Parameters", expected="a Parameters resource")
     check(resource)
     return resource

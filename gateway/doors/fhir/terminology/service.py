@@ -161,6 +161,8 @@ def _value_set(asked: Call) -> Resource:
     given, library = asked.given, asked.library
     brought = given.element("valueSet")
     if brought is not None:
+        if brought.get("resourceType") != "ValueSet":
+            raise BadQuestion("this is no value set", where="valueSet", expected="a ValueSet")
         return brought
     if asked.id:
         return _value_set_instance(asked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.doors.fhir.controls import DEFAULT_COUNT, MOST_COUNT
 from gateway.doors.fhir.interactions.observations import read_observation, search_observations
-from gateway.doors.fhir.interactions.read import read
+from gateway.doors.fhir.interactions.read import read, vread_of
 from gateway.doors.fhir.interactions.search import search
 from gateway.doors.fhir.parameters import SEARCHABLE, Parameter, Searchable
 from gateway.doors.fhir.render import condition, observation, patient
@@ -30,6 +30,7 @@ def _served(kind: Searchable) -> ServedType:
     return ServedType(
         kind.name,
         read=reads,
+        vread=vread_of(reads),
         search=searches,
         profiles=PROFILES[kind.name],
         documentation=_words(kind),
@@ -41,7 +42,7 @@ def _served(kind: Searchable) -> ServedType:
 
 
 def _words(kind: Searchable) -> str:
-    words = [f"Read only. _count is {DEFAULT_COUNT} unless given, at most {MOST_COUNT}; _summary takes count."]
+    words = [f"Read only. _count is {DEFAULT_COUNT} unless given, at most {MOST_COUNT}."]
     words.append("_sort takes _id, which is the stable order of pages.")
     if kind.orders:
         words.append(f"It takes one of {', '.join(kind.orders)} too, with a minus sign for the other way round.")

@@ -190,7 +190,8 @@ def test_what_is_brought_along_in_a_wrong_shape_is_refused(client: Client, resou
         (b"{", "application/fhir+json", 400),
         (b"[]", "application/fhir+json", 400),
         (b'{"resourceType": "Patient"}', "application/fhir+json", 400),
-        (b"<Parameters/>", "application/fhir+xml", 415),
+        (b"<Parameters/>", "application/fhir+xml", 400),
+        (b"<Parameters/>", "text/turtle", 415),
         (b"x" * 9_000_000, "application/fhir+json", 413),
     ],
 )

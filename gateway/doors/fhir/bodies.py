@@ -1,0 +1,102 @@
+"""Bodies that hold a resource: JSON or XML by their media type, bounded in size and depth (R4 http.html 3.1.0.1.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from gateway.doors.fhir.definitions import Resource
+from gateway.doors.fhir.from_xml import DEEPEST, from_xml
+from gateway.errors import BadQuestion
+
+MOST_BODY_BYTES = 8_388_608
+
+
+async def read_resource(request: Request, kind: str) -> Resource | None:
+    """Resource of a type that a request brings, None where the body is empty.
+
+    Raises
+    ------
+    BadQuestion
+        The body cannot be read, or is another resource; `where` is its line, or the path of an element.
+    HTTPException
+        415: a body of another type; 413: a body that is too large.
+    """
+    body = await read_bytes(request, MOST_BODY_BYTES)
+    if not body:
+        return None
+    reader = READERS.get(media_type_of(request))
+    if reader is None:
+        raise HTTPException(415, f"the body is a {kind} as application/fhir+json or application/fhir+xml")
+    resource = reader(body)
+    if resource.get("resourceType") != kind:
+        raise BadQuestion("the body is another resource", where="body", expected=f"a {kind}")
+    return resource
+
+
+async def read_bytes(request: Request, most: int) -> bytes:
+    """Body of a request.
+
+    Raises
+    ------
+    HTTPException
+        413: it is larger than `most` bytes.
+    """
+    found = bytearray()
+    async for chunk in request.stream():
+        found += chunk
+        if len(found) > most:
+            raise HTTPException(413, f"the body is larger than {most} bytes")
+    return bytes(found)
+
+
+def media_type_of(request: Request) -> str:
+    """Media type of the body, without parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def from_json(body: bytes) -> Resource:
+    """Read one resource.
+
+    Raises
+    ------
+    BadQuestion
+        No JSON, no object, or nested too deep; `where` is the line and column.
+    """
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        where = f"body:{error.lineno}:{error.colno}"
+        raise BadQuestion("the body is not well-formed JSON", where=where, expected="JSON in UTF-8") from None
+    if not isinstance(found, dict):
+        raise BadQuestion("the body is no object", where="body", expected="a resource")
+    _check_depth(found)
+    return found
+
+
+def _check_depth(found: object) -> None:
+    level, depth = [found], 0
+    while level := [inner for item in level for inner in _inner(item)]:
+        depth += 1
+        if depth > 2 * DEEPEST:
+            raise BadQuestion("the body is nested too deep", where="body", expected=f"{DEEPEST} elements")
+
+
+def _inner(item: object) -> list[object]:
+    inner = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+    return [value for value in inner if isinstance(value, dict | list)]
+
+
+READERS: Mapping[str, Callable[[bytes], Resource]] = {
+    "application/fhir+json": from_json,
+    "application/json": from_json,
+    "text/json": from_json,
+    "application/json+fhir": from_json,
+    "application/fhir+xml": from_xml,
+    "application/xml": from_xml,
+    "text/xml": from_xml,
+    "application/xml+fhir": from_xml,
+}

@@ -1,0 +1,63 @@
+"""The elements of FHIR R4 types: order, type, cardinality, summary flag (the official definitions, HL7, CC0).
+
+Read from profiles/fhir/elements.tsv, which gateway.doors.fhir.build_elements makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One element of a type.
+
+    Attributes
+    ----------
+    type
+        Name of its type; `boolean`, `integer`, `decimal`, `string` for any other primitive, `xhtml`, or `Resource` for
+        any resource.
+    many
+        Whether it is a list.
+    summary
+        Whether it belongs to the summary.
+    mandatory
+        Whether a resource must have it.
+    choice
+        Name before `[x]`, '' where it is no choice of types.
+    """
+
+    name: str
+    type: str
+    many: bool
+    summary: bool
+    mandatory: bool
+    choice: str
+
+    @property
+    def primitive(self) -> bool:
+        """Whether its value is no object."""
+        return self.type[0].islower()
+
+
+Elements = Mapping[str, Element]
+
+
+@cache
+def types() -> Mapping[str, Elements]:
+    """Elements by name, by type of resource or data type, in the order of the specification."""
+    found: dict[str, dict[str, Element]] = {}
+    text = (resources.files("profiles") / "fhir" / "elements.tsv").read_text("utf-8")
+    for line in text.splitlines()[1:]:
+        owner, name, kind, flags, choice = line.split("\t")
+        element = Element(name, kind, "*" in flags, "S" in flags, "1" in flags, choice)
+        found.setdefault(owner, {})[name] = element
+    return found
+
+
+def is_resource(name: str) -> bool:
+    """Whether this is a resource type of the table."""
+    return "implicitRules" in types().get(name, {})

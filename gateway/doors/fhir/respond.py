@@ -1,0 +1,41 @@
+"""The one place where an answer of this door becomes bytes, or 304 where the client has it already."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.doors.fhir.conditional import CONDITIONAL, is_unchanged, validators
+from gateway.doors.fhir.definitions import Resource
+from gateway.doors.fhir.formats import Format
+
+
+def respond(
+    request: Request, resource: Resource, written: Format, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """Response with a resource as its body; HEAD has the headers of GET and no body."""
+    headers = headers or {}
+    conditional = status == 200 and request.method in CONDITIONAL
+    body = b"" if conditional and "ETag" in headers else written.write(resource)
+    if conditional:
+        headers = validators(body, headers)
+        if is_unchanged(request.headers, headers):
+            return Response(None, 304, headers)
+    return _sent(request, body or written.write(resource), written.media_type, status, headers)
+
+
+def respond_bytes(request: Request, body: bytes, media_type: str, status: int) -> Response:
+    """Response with a body that is written already."""
+    headers: dict[str, str] = {}
+    if status == 200 and request.method in CONDITIONAL:
+        headers = validators(body, headers)
+        if is_unchanged(request.headers, headers):
+            return Response(None, 304, headers)
+    return _sent(request, body, media_type, status, headers)
+
+
+def _sent(request: Request, body: bytes, media_type: str, status: int, headers: dict[str, str]) -> Response:
+    response = Response(body, status, headers, media_type=media_type)
+    if request.method == "HEAD":
+        response.body = b""
+    return response
