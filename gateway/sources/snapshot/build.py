@@ -163,7 +163,7 @@ def _write_cases(connection: duckdb.DuckDBPyConnection, work: str) -> None:
     connection.execute(
         f"""INSERT INTO cases ({select_list(RECORD)}) SELECT {chosen} FROM (
         SELECT c.* EXCLUDE (dx), n.dx AS dx FROM {work}.cases_in c JOIN numbering n ON n.old = c.dx
-        ORDER BY n.leaf, incidence_lo NULLS LAST, n.dx, c.case_key)"""
+        ORDER BY n.leaf, year(incidence_lo) NULLS LAST, n.dx, c.case_key)"""
     )
 
 

@@ -134,6 +134,7 @@ class ConditionRenderer:
             **rest,
             "subject": {"reference": f"Patient/{case.patient_id}"},
             **onset(case.incidence),
+            **stage(case),
         }
 
     def json(self, case: ReleasedCase) -> str:
@@ -141,7 +142,7 @@ class ConditionRenderer:
         head, rest = self._json(_tumour(case))
         return (
             f'{{"resourceType":"Condition","id":"{case.id}",{head},{_age_json(case.age)}],{rest},'
-            f'"subject":{{"reference":"Patient/{case.patient_id}"}},{_onset_json(case.incidence)}}}'
+            f'"subject":{{"reference":"Patient/{case.patient_id}"}},{_onset_json(case.incidence)}{_stage_json(case)}}}'
         )
 
     def entry_json(self, case: ReleasedCase) -> str:
@@ -179,7 +180,8 @@ class ConditionRenderer:
         head, rest = self._xml(_tumour(case))
         return Markup(
             f'<Condition><id value="{case.id}"/>{head}{_age_xml(case.age)}{rest}'
-            f'<subject><reference value="Patient/{case.patient_id}"/></subject>{_onset_xml(case.incidence)}</Condition>'
+            f'<subject><reference value="Patient/{case.patient_id}"/></subject>{_onset_xml(case.incidence)}'
+            f"{children_xml(stage(case))}</Condition>"
         )
 
     def _parts(self, tumour: Tumour) -> tuple[Resource, Resource]:
@@ -217,8 +219,17 @@ def condition_code(tumour: Tumour, group_name: GroupName) -> Resource:
     urls = url_of_prefix()
     morphology, iccc, icd10 = tumour.morphology, tumour.iccc, tumour.icd10
     derived = None if isinstance(morphology, Absent) else False
+    # A group holds the recorded tumour and others: it means more than the code it is derived from.
+    wider = "wider" if derived is False else None
     codings = [
-        coding(urls["ICCC3"], code, version=group.edition, display=group_name(code, group.edition), recorded=derived)
+        coding(
+            urls["ICCC3"],
+            code,
+            version=group.edition,
+            display=group_name(code, group.edition),
+            recorded=derived,
+            equivalence=wider,
+        )
         for group in iccc
         for code in _codes(group)
     ]
@@ -280,6 +291,18 @@ def onset(incidence: DateInterval) -> Resource:
     if span is not None:
         return {"onsetPeriod": {**_with_extension(estimated(incidence)), **span}}
     return primitive("onsetDateTime", None, absent(REASONS[Absent.UNKNOWN])["extension"])
+
+
+def stage(case: ReleasedCase) -> Resource:
+    """Stage as recorded, and the Observation that tells its system; nothing where there is none to show."""
+    if isinstance(case.stage, Absent):
+        return {}
+    summary = concept([coding(guide().code_system("stage"), case.stage)])
+    return {"stage": [{"summary": summary, "assessment": [{"reference": f"Observation/{case.id}-stage"}]}]}
+
+
+def _stage_json(case: ReleasedCase) -> str:
+    return "" if isinstance(case.stage, Absent) else f",{_members(stage(case))}"
 
 
 def _with_extension(extensions: list[Resource]) -> Resource:

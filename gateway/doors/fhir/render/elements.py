@@ -30,10 +30,27 @@ def absent(reason: str) -> Resource:
 
 
 def coding(
-    system: str, code: str, *, version: str | None = None, display: str | None = None, recorded: bool | None = None
+    system: str,
+    code: str,
+    *,
+    version: str | None = None,
+    display: str | None = None,
+    recorded: bool | None = None,
+    equivalence: str | None = None,
 ) -> Resource:
-    """A Coding; `recorded` tells whether the source wrote this code itself (userSelected)."""
-    element: Resource = {"system": system}
+    """A Coding.
+
+    Parameters
+    ----------
+    recorded
+        Whether the source wrote this code itself (userSelected).
+    equivalence
+        How a code that it did not write relates to what it wrote, in the words of ConceptMap.
+    """
+    element: Resource = {}
+    if equivalence:
+        element["extension"] = [{"url": guide().extension("mapping-equivalence"), "valueCode": equivalence}]
+    element["system"] = system
     if version:
         element["version"] = version
     element["code"] = code
