@@ -19,7 +19,7 @@ import orjson
 from benchmarks.http import HELLO, fresh_pages, make_registry
 from benchmarks.shared import at_least, at_most, compared, free_port, server
 from gateway.access.requester import ANONYMOUS
-from gateway.disclosure.released import ReleasedCase
+from gateway.disclosure.released import ReleasedAnswer
 from gateway.doors.fhir.door import open_door
 from gateway.doors.fhir.parameters import SEARCHABLE
 from gateway.doors.fhir.parse import parse_search
@@ -73,14 +73,14 @@ def rendering(settings: Path) -> None:
     gateway = open_gateway(settings)
     door = open_door(gateway)
     paths = fresh_pages()[:: len(fresh_pages()) // PAGES]
-    pages = [page for page in asyncio.run(released(gateway, paths)) if len(page) == 100]
+    answers = [answer for answer in asyncio.run(released(gateway, paths)) if len(answer.cases) == 100]
     gateway.close()
-    conditions = door.conditions
+    conditions, pages = door.conditions(answers[0]), [answer.cases for answer in answers]
     ready = [[entry(conditions.resource(case), door.base, "Condition", case.id) for case in page] for page in pages]
     dumped = shortest(lambda dicts: orjson.dumps({"entry": dicts}), ready)
     written = shortest(lambda page: ",".join(map(conditions.entry_json, page)).encode(), pages)
     as_xml = shortest(lambda page: "</entry><entry>".join(map(conditions.entry_xml, page)).encode(), pages)
-    again = shortest(lambda page: orjson.dumps({"entry": conditions.page_json(page)}), pages)
+    again = shortest(lambda page: orjson.dumps({"entry": conditions.page_json(page)[0]}), pages)
     xml_again = shortest(lambda page: to_xml({"resourceType": "Bundle", "entry": conditions.page_xml(page)}), pages)
     print(
         f"  {len(pages)} pages: ready dicts {dumped:.0f} us; records written for the first time: JSON {written:.0f} us"
@@ -91,12 +91,10 @@ def rendering(settings: Path) -> None:
     at_most("the same, records that another page has shown", xml_again / again, 6)
 
 
-async def released(gateway: Gateway, paths: Sequence[str]) -> list[tuple[ReleasedCase, ...]]:
-    """Released records of some searches."""
+async def released(gateway: Gateway, paths: Sequence[str]) -> list[ReleasedAnswer]:
+    """Released answers to some searches."""
     searches = [parse_search(SEARCHABLE["Condition"], pairs_of(path.partition("?")[2].encode())) for path in paths]
-    return [
-        (await gateway.ask(search.question(), ANONYMOUS, granularity=Granularity.RECORD)).cases for search in searches
-    ]
+    return [await gateway.ask(search.question(), ANONYMOUS, granularity=Granularity.RECORD) for search in searches]
 
 
 def shortest(work: Callable[[T], bytes], pages: Sequence[T]) -> float:

@@ -8,7 +8,7 @@ A value that cannot be read is refused in both.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 from gateway.doors.fhir.controls import CONTROL_NAMES, CURSOR, DEFAULTS, Controls, controlled
 from gateway.doors.fhir.grammar import alternatives
@@ -111,24 +111,54 @@ def parse_search(resource: Searchable, pairs: Pairs, *, lenient: bool = False) -
         More parameters or values than the limits.
     """
     check_limits(pairs)
-    search = Search(resource)
+    draft = _Draft()
     for name, value in pairs:
         try:
             apply = _recognise(resource, name, value)
         except Unsupported as error:
             if not lenient:
                 raise
-            search = replace(search, ignored=(*search.ignored, Ignored(name, error.message)))
+            draft.ignored.append(Ignored(name, error.message))
             continue
         if not value:
             raise BadQuestion("has no value", where=name, expected="a value, or leave the parameter out")
-        search = apply(search, name, value)
+        apply(draft, name, value)
         if name != CURSOR:
-            search = replace(search, applied=(*search.applied, (name, value)))
-    return search
+            draft.applied.append((name, value))
+    return Search(
+        resource,
+        tuple(draft.filters),
+        draft.order,
+        tuple(draft.includes),
+        tuple(draft.reverse_includes),
+        draft.controls,
+        tuple(draft.applied),
+        frozenset(draft.record_names),
+        tuple(draft.ignored),
+        tuple(draft.notes),
+    )
 
 
-Apply = Callable[[Search, str, str], Search]
+@dataclass(slots=True)
+class _Draft:
+    """A search while its parameters are read, one after the other; the attributes are those of Search."""
+
+    filters: list[Expr] = field(default_factory=list)
+    order: Order | None = None
+    includes: list[str] = field(default_factory=list)
+    reverse_includes: list[str] = field(default_factory=list)
+    controls: Controls = DEFAULTS
+    applied: list[tuple[str, str]] = field(default_factory=list)
+    record_names: set[str] = field(default_factory=set)
+    ignored: list[Ignored] = field(default_factory=list)
+    notes: dict[str, None] = field(default_factory=dict)
+
+    def has(self, name: str) -> bool:
+        """Whether a parameter was applied already."""
+        return any(name == seen for seen, _ in self.applied)
+
+
+Apply = Callable[[_Draft, str, str], None]
 
 
 def _recognise(resource: Searchable, name: str, value: str) -> Apply:
@@ -177,27 +207,26 @@ def _reverse(resource: Searchable, name: str) -> Apply:
 
 
 def _filter(parameter: Parameter, build: Builder, once: str = "") -> Apply:
-    def apply(search: Search, name: str, value: str) -> Search:
-        if once and any(seen.startswith(once) for seen, _ in search.applied):
+    def apply(draft: _Draft, name: str, value: str) -> None:
+        if once and any(seen.startswith(once) for seen, _ in draft.applied):
             raise Unsupported(
                 f"two {once.rstrip(':')} may be met by two different tumours of one patient, which is not counted here",
                 where=name,
                 expected=f"one {once.rstrip(':')}, or the tumours themselves: Condition?...&_include=Condition:subject",
             )
-        notes = search.notes
-        if parameter.note is not None and parameter.note not in notes:
-            notes = (*notes, parameter.note)
-        names = search.record_names | ({name} if parameter.names_records else set())
-        condition = build(alternatives(value), name)
-        return replace(search, filters=(*search.filters, condition), notes=notes, record_names=names)
+        draft.filters.append(build(alternatives(value), name))
+        if parameter.note is not None:
+            draft.notes[parameter.note] = None
+        if parameter.names_records:
+            draft.record_names.add(name)
 
     return apply
 
 
-def _apply_control(search: Search, name: str, value: str) -> Search:
-    if any(name == seen for seen, _ in search.applied) or (name == CURSOR and search.controls.cursor):
+def _apply_control(draft: _Draft, name: str, value: str) -> None:
+    if draft.has(name) or (name == CURSOR and draft.controls.cursor):
         raise BadQuestion("is given twice", where=name, expected="one value")
-    return replace(search, controls=controlled(search.controls, name, value))
+    draft.controls = controlled(draft.controls, name, value)
 
 
 def _sort(resource: Searchable, name: str, value: str) -> Apply:
@@ -212,22 +241,22 @@ def _sort(resource: Searchable, name: str, value: str) -> Apply:
         raise Unsupported(f"no order by {value!r} here", where=name, expected=known)
     order = Order(field, value.startswith("-")) if field else None
 
-    def apply(search: Search, name: str, _value: str) -> Search:
-        if any(name == seen for seen, _ in search.applied):
+    def apply(draft: _Draft, name: str, _value: str) -> None:
+        if draft.has(name):
             raise BadQuestion("is given twice", where=name, expected="one value")
-        return replace(search, order=order)
+        draft.order = order
 
     return apply
 
 
 def _include(resource: Searchable, name: str, value: str) -> Apply:
     target = _with_target(value, resource.includes, name, resource.name)
-    return lambda search, _name, _value: replace(search, includes=(*search.includes, target))
+    return lambda draft, _name, _value: draft.includes.append(target)
 
 
 def _reverse_include(resource: Searchable, name: str, value: str) -> Apply:
     target = _with_target(value, resource.reverse_includes, name, resource.name)
-    return lambda search, _name, _value: replace(search, reverse_includes=(*search.reverse_includes, target))
+    return lambda draft, _name, _value: draft.reverse_includes.append(target)
 
 
 def _with_target(value: str, known: Sequence[str], name: str, resource: str) -> str:

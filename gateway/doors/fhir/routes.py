@@ -18,6 +18,7 @@ from gateway.doors.fhir.export.routes import export_routes
 from gateway.doors.fhir.formats import JSON, Format
 from gateway.doors.fhir.interactions.versions import versions
 from gateway.doors.fhir.outcome import of_error, of_status
+from gateway.doors.fhir.parameters import SEARCHABLE
 from gateway.doors.fhir.request import format_of, pairs_of, read_request
 from gateway.doors.fhir.respond import respond
 from gateway.doors.fhir.served import Interaction, ServedType
@@ -37,6 +38,12 @@ def create(gateway: Gateway) -> Starlette:
     application = Starlette(
         middleware=[Middleware(WithoutTrailingSlash)],
         routes=[
+            # Routes are tried in their order: what is asked most comes first.
+            *(
+                Route(f"/{name}", _endpoint(door, served.search, name), methods=["GET"])
+                for name, served in SERVED.items()
+                if served.search and name in SEARCHABLE
+            ),
             Route("/metadata", _endpoint(door, capabilities), methods=["GET"]),
             Route("/", batch_endpoint(door), methods=["POST"]),
             *operation_routes(door),
@@ -86,7 +93,8 @@ def _routes_of(door: Door, served: ServedType) -> list[Route]:
     if served.not_created:
         found.append(Route(f"/{name}", _refusal(served.not_created), methods=["POST"]))
     if served.search:
-        found.append(Route(f"/{name}", _endpoint(door, served.search, name), methods=["GET"]))
+        if name not in SEARCHABLE:
+            found.append(Route(f"/{name}", _endpoint(door, served.search, name), methods=["GET"]))
         found.append(Route(f"/{name}/_search", _endpoint(door, served.search, name), methods=["POST"]))
     if served.read:
         found.append(Route(f"/{name}/{{id}}", _endpoint(door, served.read, name), methods=["GET"]))

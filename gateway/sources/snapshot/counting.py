@@ -152,10 +152,22 @@ class Counter:
         self._views = Views(diagnoses)
         self._cube = Cube(len(diagnoses))
         self._arrays: Kept[Dense] = Kept(ARRAY_BYTES, lambda array: array.bytes)
+        self._last: tuple[Expr, tuple[str, ...], Unit, str, Question] | None = None
         self.multiples = Multiples()
 
     def question(self, query: CaseQuery) -> Question:
-        """Read a question against the dictionaries; no row is touched."""
+        """Read a question against the dictionaries; no row is touched.
+
+        A page is asked for with the very condition that was counted a moment before, which is read once.
+        """
+        last = self._last
+        if last is not None and last[0] is query.where and last[1:4] == (query.by, query.unit, query.iccc):
+            return last[4]
+        found = self._question(query)
+        self._last = (query.where, query.by, query.unit, query.iccc, found)
+        return found
+
+    def _question(self, query: CaseQuery) -> Question:
         where = whole_years(query.where)
         found = leaves(where)
         asked = [leaf for leaf in found if _is_of_diagnosis(leaf)]

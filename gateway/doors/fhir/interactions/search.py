@@ -38,15 +38,16 @@ async def search(door: Door, asked: Asked) -> Reply:
     if is_required(asked, wanted) and (refusal := refusal_of(wanted, [answer], total)):
         return refusal
     shown: list[Any] = []
+    digest = b""
     if not wanted.controls.count_only:
-        shown = _entries(door, asked, answer)
+        shown, digest = _entries(door, asked, answer)
         shown += await included(door, asked, wanted, answer.cases, answer, _references(wanted, answer))
     check_links(asked, wanted, answer.next_cursor)
     bundle = search_set(wanted, [answer], total, shown, answer.next_cursor, door.base, posted=asked.posted)
     headers = changed_header(last_changed([answer]))
-    if shown and answer.cases and asked.resource == "Condition" and asked.format is JSON and asked.shape.whole:
+    if digest:
         rest = {**bundle, "entry": bundle["entry"][1:]}  # the first holds the whole page, see page_json
-        headers["ETag"] = tag_of(orjson.dumps(rest), door.conditions(answer).page_digest(answer.cases))
+        headers["ETag"] = tag_of(orjson.dumps(rest), digest)
     return Reply(bundle, headers=headers)
 
 
@@ -104,18 +105,18 @@ def _check_registries(search: Search, known: set[str]) -> None:
         )
 
 
-def _entries(door: Door, asked: Asked, answer: ReleasedAnswer) -> list[Any]:
+def _entries(door: Door, asked: Asked, answer: ReleasedAnswer) -> tuple[list[Any], bytes]:
+    """Entries of the matches, and the digest of the first where it holds them all, ready to be sent."""
     if asked.resource == "Patient":
         made = [patient(cases, door.base) for cases in by_patient(answer.cases)]
-        return [entry(item, door.base, "Patient", item["id"]) for item in door.versioned(made, answer)]
+        return [entry(item, door.base, "Patient", item["id"]) for item in door.versioned(made, answer)], b""
     conditions = door.conditions(answer)
-    if not asked.shape.whole:
-        return [entry(conditions.resource(case), door.base, "Condition", case.id) for case in answer.cases]
-    if asked.format is JSON:
-        return list[orjson.Fragment | Any](conditions.page_json(answer.cases))
-    if asked.format is XML:
-        return list[Any](conditions.page_xml(answer.cases))
-    return [entry(conditions.resource(case), door.base, "Condition", case.id) for case in answer.cases]
+    if asked.shape.whole and asked.format is JSON:
+        fragments, digest = conditions.page_json(answer.cases)
+        return list(fragments), digest
+    if asked.shape.whole and asked.format is XML:
+        return list(conditions.page_xml(answer.cases)), b""
+    return [entry(conditions.resource(case), door.base, "Condition", case.id) for case in answer.cases], b""
 
 
 def _located(error: IccdError, search: Search) -> IccdError:

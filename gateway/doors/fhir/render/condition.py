@@ -15,7 +15,6 @@ from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import orjson
-from cachetools import LRUCache
 
 from gateway.disclosure.released import ReleasedCase, ReleasedGroup
 from gateway.doors.fhir.definitions import Resource, guide, url_of_prefix
@@ -54,7 +53,6 @@ GroupName = Callable[[str, str], str | None]
 """Code and edition of an ICCC-3 group -> its published name."""
 
 CACHED = 16384
-CACHED_PAGES = 64
 
 
 class Tumour(NamedTuple):
@@ -78,20 +76,21 @@ _tumour: Callable[[ReleasedCase], TumourParts] = attrgetter(*Tumour._fields)
 
 
 V = TypeVar("V")
+W = TypeVar("W")
 
 
-class Written(Generic[V]):
-    """Texts of values, each written once.
+class Written(Generic[V, W]):
+    """What is written of values, each once.
 
     A source gives equal values as one object, and finding an object is much faster than hashing its fields.
     """
 
-    def __init__(self, write: Callable[[V], str]) -> None:
+    def __init__(self, write: Callable[[V], W]) -> None:
         self._write = write
-        self._kept: dict[int, tuple[V, str]] = {}
+        self._kept: dict[int, tuple[V, W]] = {}
 
-    def __call__(self, value: V) -> str:
-        """Text of a value."""
+    def __call__(self, value: V) -> W:
+        """What is written of a value."""
         kept = self._kept.get(id(value))
         if kept is None or kept[0] is not value:
             if len(self._kept) >= CACHED:
@@ -117,9 +116,8 @@ class ConditionRenderer:
         self._base = base
         self._group_name = group_name
         self._versions = versions or {}
-        self._entry_json = Written[ReleasedCase](self.entry_json)
-        self._entry_xml = Written[ReleasedCase](self.entry_xml)
-        self._digests: LRUCache[int, tuple[tuple[ReleasedCase, ...], bytes]] = LRUCache(CACHED_PAGES)
+        self._entry = Written[ReleasedCase, tuple[str, bytes]](self._digested)
+        self._entry_xml = Written[ReleasedCase, str](self.entry_xml)
         self._json = lru_cache(maxsize=CACHED)(self._json_fragments)
         self._xml = lru_cache(maxsize=CACHED)(self._xml_fragments)
 
@@ -151,10 +149,17 @@ class ConditionRenderer:
             f'{{"fullUrl":"{self._base}/Condition/{case.id}","resource":{self.json(case)},"search":{{"mode":"match"}}}}'
         )
 
-    def page_json(self, cases: Sequence[ReleasedCase]) -> list[orjson.Fragment]:
-        """Entries of a page; a record that is released again as the same object is not written again."""
+    def page_json(self, cases: Sequence[ReleasedCase]) -> tuple[list[orjson.Fragment], bytes]:
+        """Entries of a page and their digest; a record that is released again as the same object is not written again."""
+        if not cases:
+            return [], b""
+        texts, digests = zip(*map(self._entry, cases), strict=True)
         # One fragment holds them all: what stands between two of them in a list is a comma.
-        return [orjson.Fragment(",".join(map(self._entry_json, cases)).encode())] if cases else []
+        return [orjson.Fragment(",".join(texts).encode())], hashlib.sha256(b"".join(digests)).digest()
+
+    def _digested(self, case: ReleasedCase) -> tuple[str, bytes]:
+        text = self.entry_json(case)
+        return text, hashlib.sha256(text.encode()).digest()
 
     def entry_xml(self, case: ReleasedCase) -> str:
         """Content of an entry of a page as XML."""
@@ -166,14 +171,6 @@ class ConditionRenderer:
     def page_xml(self, cases: Sequence[ReleasedCase]) -> list[Markup]:
         """Entries of a page as XML, likewise."""
         return [Markup("</entry><entry>".join(map(self._entry_xml, cases)))] if cases else []
-
-    def page_digest(self, cases: tuple[ReleasedCase, ...]) -> bytes:
-        """Digest of the entries of a page, kept like the page."""
-        kept = self._digests.get(id(cases))
-        if kept is None or kept[0] is not cases:
-            text = "".join(map(self._entry_json, cases))
-            kept = self._digests[id(cases)] = (cases, hashlib.sha256(text.encode()).digest())
-        return kept[1]
 
     def xml(self, case: ReleasedCase) -> Markup:
         """Condition as XML, likewise."""
@@ -327,7 +324,7 @@ def _age_members(age: Age) -> str:
     return orjson.dumps(age_at_diagnosis(age)).decode()
 
 
-_age_json = Written[Age](_age_members)
-_age_xml = Written[Age](lambda age: children_xml({"extension": [age_at_diagnosis(age)]}))
-_onset_json = Written[DateInterval](lambda incidence: _members(onset(incidence)))
-_onset_xml = Written[DateInterval](lambda incidence: children_xml(onset(incidence)))
+_age_json = Written[Age, str](_age_members)
+_age_xml = Written[Age, str](lambda age: children_xml({"extension": [age_at_diagnosis(age)]}))
+_onset_json = Written[DateInterval, str](lambda incidence: _members(onset(incidence)))
+_onset_xml = Written[DateInterval, str](lambda incidence: children_xml(onset(incidence)))
