@@ -10,14 +10,15 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
+from urllib.request import urlopen
 
 import orjson
 
-from benchmarks.http import HELLO, fresh_pages, make_registry
-from benchmarks.shared import at_least, at_most, compared, free_port, server
+from benchmarks.http import GROUPS, HELLO, fresh_pages, make_registry, page_path
+from benchmarks.shared import at_least, at_most, compared, free_port, requests_per_second, server
 from gateway.access.requester import ANONYMOUS
 from gateway.disclosure.released import ReleasedAnswer
 from gateway.doors.fhir.door import open_door
@@ -56,11 +57,31 @@ def through_the_server(settings: Path, seconds: float) -> None:
     }
     with server(command, port, HELLO):
         found = compared(port, asked, seconds=seconds)
+        pages = {group: _conditions(port, page_path(group)) for group in GROUPS}
     hello, page, xml, total = found.values()
     print("  requests/s: " + ", ".join(f"{name} {rate:.0f}" for name, rate in found.items()))
     at_least("new page of 100 Conditions vs hello", page / hello, 0.3)
     at_least("new total (_summary=count) vs hello", total / hello, 0.5)
+    at_least(
+        "new page of 100 Conditions vs fhirstarter, the same cases", page / fhirstarter(settings, pages, seconds), 50
+    )
     at_most("new page as XML vs the same as JSON, time through the server", page / xml, 6)
+
+
+def _conditions(port: int, path: str) -> list[object]:
+    """Conditions of a page."""
+    with urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+        entries = orjson.loads(answer.read())["entry"]
+    return [entry["resource"] for entry in entries if entry["search"]["mode"] == "match"]
+
+
+def fhirstarter(settings: Path, pages: Mapping[str, list[object]], seconds: float) -> float:
+    """Requests per second of fhirstarter, which serves the same Conditions by group."""
+    file, port = settings.parent / "pages.json", free_port()
+    file.write_bytes(orjson.dumps(pages))
+    paths = [page_path(group).removeprefix("/fhir").partition("&")[0] for group in GROUPS]
+    with server([sys.executable, "-m", "benchmarks._fhirstarter", str(file), str(port)], port, "/metadata"):
+        return requests_per_second(port, paths, seconds=max(seconds, 4.0))
 
 
 def other_pages() -> list[str]:

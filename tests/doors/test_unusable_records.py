@@ -70,3 +70,16 @@ def test_how_many_is_not_told_where_the_policy_shows_no_such_count(tmp_path: Pat
     source = counts(client_of(tmp_path, policy, bad), "")["sources"][0]
     assert source["status"] == "partial"
     assert source["reason"].startswith("some records could not be used")
+
+
+def test_a_tumour_by_its_id_is_exact_and_the_tumours_of_a_person_may_be_more(tmp_path: Path) -> None:
+    client = client_of(tmp_path)
+    tumour = next(
+        entry["resource"]
+        for entry in client.get("/fhir/Condition?_source=registry&_count=1").json()["entry"]
+        if entry["search"]["mode"] == "match"
+    )
+    assert bounds_of_bundle(client.get(f"/fhir/Condition?_id={tumour['id']}").json()) == (1, 1)
+    owner = tumour["subject"]["reference"]
+    assert bounds_of_bundle(client.get(f"/fhir/Condition?subject={owner}").json()) == (1, 7)
+    assert bounds_of_bundle(client.get(f"/fhir/Patient?_id={owner.removeprefix('Patient/')}").json()) == (1, 1)

@@ -187,7 +187,7 @@ class Snapshot:
         answer = SourceAnswer(total=total, cells=cells, snapshot=self.facts.snapshot)
         if query.page is not None:
             answer = await self._with_page(answer, question, query.page, deadline)
-        if not question.only_named:  # an unusable record has no id, so it is none of those that are named
+        if _may_hold_unusable(question):
             answer = self._whole(answer, len(query.by))
         return self._answers.put(key, answer)
 
@@ -199,6 +199,15 @@ class Snapshot:
         if question.unit is not unit:
             counted, _ = await self._counter.count(replace(question, unit=unit, by=()), deadline)
         return _with_records(answer, records, counted)
+
+
+def _may_hold_unusable(question: Question) -> bool:
+    """Whether a record that could not be used may match: it may be a further tumour of a person that is named.
+
+    It has no id itself, and it makes nobody a patient who is not one already.
+    """
+    of_persons = any(leaf.of == "patient" for leaf in question.records)
+    return not question.only_named or (of_persons and question.unit is Unit.TUMOURS)
 
 
 def _with_records(answer: SourceAnswer, records: Records, counted: Count) -> SourceAnswer:
