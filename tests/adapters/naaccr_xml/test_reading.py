@@ -206,7 +206,7 @@ def test_a_user_dictionary_says_level_and_length(tmp_path: Path) -> None:
 def test_a_profile_that_names_no_item_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match="no NAACCR dictionary has an item 'primarySit'"):
         read(tmp_path, document(patient(tumor())), replace(PROFILE, columns=("primarySit",)))
-    with pytest.raises(BadSettings, match=r"unknown key format\.delimiter"):
+    with pytest.raises(BadSettings, match=r"format\.delimiter: unknown key .delimiter. \(expected user_dictionaries\)"):
         read(tmp_path, document(patient(tumor())), replace(PROFILE, format={"delimiter": ";"}))
     with pytest.raises(BadSettings, match="list of files"):
         read(tmp_path, document(patient(tumor())), replace(PROFILE, format={"user_dictionaries": "one.xml"}))
