@@ -1,6 +1,6 @@
 """The contract suite over files: what a form of file holds of generated cases answers as the oracle says.
 
-Both forms are read by a profile of the tests that holds nearly every field, so that the loss is small and said here;
+Each form is read by a profile of the tests that holds nearly every field, so that the loss is small and said here;
 the losses of the shipped profiles are held against the truth table in tests/synth/test_round_trip.py.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from gateway.adapters import naaccr_xml, tabular
+from gateway.adapters import naaccr_xml, obds_rki, tabular
 from gateway.model.case import Case
 from gateway.model.dates import UNKNOWN_DATE, Age, DateInterval, DatePrecision
 from gateway.model.values import Absent
@@ -22,6 +22,7 @@ from gateway.sources.loading import load_source
 from gateway.sources.snapshot import SnapshotSource
 from gateway.sources.testing import FULL_DIAGNOSES, SOURCE, SourceContract
 from tests.adapters.naaccr_xml.documents import document, items
+from tests.adapters.obds_rki.deliveries import Patient, Tumour, write_xml
 
 CODED = ("sex", "vital_status", "basis", "laterality", "grade", "country")
 NOT_APPLICABLE = "n/a"
@@ -52,6 +53,48 @@ COLUMNS = {
 }
 """Where each value stands: an item of NAACCR XML, and a column of the same name in the delimited file."""
 OF_PATIENT = ("patient", "sex", "vital_status", "birth", "last_contact")
+
+OBDS_COLUMNS = {
+    "sex": "Geschlecht",
+    "vital_status": "Verstorben",
+    "basis": "Diagnosesicherung",
+    "laterality": "Seitenlokalisation",
+    "grade": "Grading",
+    "birth": "Geburtsdatum",
+    "incidence": "Diagnosedatum",
+    "last_contact": "Datum_Vitalstatus",
+}
+PRECISION_OF_LENGTH = {10: "E", 7: "T", 4: "M", 0: "V"}
+"""Datumsgenauigkeit of a text of this length: exact, the day estimated, the month too, all of it."""
+ESTIMATED = "1900-01-01"
+"""An estimated part of a date is delivered as some day, which must never be used."""
+
+
+def obds_profile_text() -> str:
+    """A profile of the columns that oBDS-RKI has, whose texts are our own words; tolerant, for the schema has others."""
+    coded = [name for name in CODED if name in OBDS_COLUMNS]
+    blocks = [
+        f'[fields.{name}]\ncolumn = "{OBDS_COLUMNS[name]}"\nnot_applicable = ["{NOT_APPLICABLE}"]\n' for name in coded
+    ]
+    blocks += [
+        f'[fields.{name}]\ncolumn = "{OBDS_COLUMNS[name]}"\nformats = ["YYYY-MM-DD"]\n'
+        f'precision = "{OBDS_COLUMNS[name]}_Genauigkeit"\n'
+        'precisions = { E = "day", T = "month", M = "year", V = "unknown" }\n'
+        for name in ("birth", "incidence", "last_contact")
+    ]
+    stages = ", ".join(
+        f'{{ system = "{system}", column = "Weitere_Klassifikation:{system}", values = {{ '
+        + ", ".join(f'{value} = "{value}"' for value in values)
+        + " } }"
+        for system, values in STAGES.items()
+    )
+    return (
+        'title = "all fields of oBDS-RKI"\nkind = "obds_rki"\nmode = "tolerant"\n[constants]\ncountry = "DE"\n'
+        '[fields.patient]\ncolumn = "PatientId"\n[fields.tumour]\ncolumn = "oBDS_RKIPatientTumorId"\n'
+        + "".join(blocks)
+        + '[fields.diagnosis]\ntopography = "Topographie_Code"\nmorphology = "Morphologie_Code"\n'
+        + f'edition = "Morphologie_Version"\n[fields.stage]\nany = [{stages}]\n'
+    )
 
 
 def profile_text(kind: str) -> str:
@@ -123,12 +166,15 @@ class FileContract(SourceContract):
     diagnoses = FULL_DIAGNOSES
     kind: FileKind
 
+    def profile_text(self) -> str:
+        return profile_text(self.kind.name)
+
     def write(self, rows: Sequence[Mapping[str, str]], folder: Path) -> Path:
         raise NotImplementedError
 
     def open_source(self, cases: Sequence[Case], tmp_path: Path, context: Context) -> Source:
         profile = tmp_path / "profile.toml"
-        profile.write_text(profile_text(self.kind.name), encoding="utf-8")
+        profile.write_text(self.profile_text(), encoding="utf-8")
         path = self.write([texts_of(case) for case in cases], tmp_path)
         config = SourceConfig(
             SOURCE, self.kind.name, "contract", (str(path),), profile=str(profile), data=tmp_path / "data"
@@ -176,3 +222,45 @@ class TestNaaccrXml(FileContract):
         own = {COLUMNS[name]: escape(text) for name, text in row.items() if text and name in OF_PATIENT}
         of_tumour = {COLUMNS[name]: escape(text) for name, text in row.items() if text and name not in OF_PATIENT}
         return f"\n<Patient>{items(**own)}\n<Tumor>{items(**of_tumour)}</Tumor></Patient>"
+
+
+class TestObdsRkiXml(FileContract):
+    kind = obds_rki.KIND
+
+    def profile_text(self) -> str:
+        return obds_profile_text()
+
+    def write(self, rows: Sequence[Mapping[str, str]], folder: Path) -> Path:
+        """Each tumour under a Patient of its own, as for NAACCR XML."""
+        return write_xml(folder / "file.xml", *map(self._patient, rows))
+
+    def represent(self, case: Case) -> Case:
+        """The XML has no age, no order of tumours, and every case lives in Germany."""
+        known = super().represent(case)
+        return replace(known, age=Age.at_diagnosis(known.birth, known.incidence), sequence=None, country="DE")
+
+    def _patient(self, row: Mapping[str, str]) -> Patient:
+        tumour = Tumour(
+            id=row["tumour"],
+            date=_estimated(row["incidence"]),
+            topography=row["topography"],
+            morphology=f"{row['morphology']}/{row['behaviour']}",
+            version=row["edition"],
+            basis=row["basis"],
+            side=row["laterality"],
+            grading=row["grade"],
+            stages=tuple((system, row[system]) for system in STAGES if row[system]),
+        )
+        return Patient(
+            id=row["patient"],
+            sex=row["sex"],
+            birth=_estimated(row["birth"]),
+            dead=row["vital_status"],
+            last=_estimated(row["last_contact"]),
+            tumours=(tumour,),
+        )
+
+
+def _estimated(text: str) -> tuple[str, str]:
+    """A date as oBDS-RKI delivers it: always a day, beside it which parts are estimated."""
+    return text + ESTIMATED[len(text) :], PRECISION_OF_LENGTH[len(text)]

@@ -19,6 +19,22 @@ NAMESPACE = "http://naaccr.org/naaccrxml"
 VERSIONS = (160, 180, 210, 220, 230, 240, 250, 260)
 OLDEST_LISTED = 180
 """Oldest version whose items the table lists completely."""
+GROUPS: Mapping[str, str] = {
+    "extentOfDisease10Dig": "779",
+    "geolocationid19708090": "351",
+    "geolocationid2000": "352",
+    "geolocationid2010": "353",
+    "geolocationid2020": "354",
+    "morphIcdO1": "1970",
+    "morphTypebehavIcdO2": "419",
+    "morphTypebehavIcdO3": "521",
+    "subsqRx2ndCourseCodes": "1670",
+    "subsqRx3rdCourseCodes": "1690",
+    "subsqRx4thCourseCodes": "1710",
+}
+"""naaccrId and naaccrNum of grouped items (GroupedItemDef): columns of the flat file that hold several items at once."""
+LAST_WITH_GROUPS = 220
+"""Newest version whose dictionary defines groups. In no version may a data file hold one: its parts stand there."""
 COLUMNS = ("naaccrId", "naaccrNum", "level", "first", "last", "length")
 
 
@@ -57,11 +73,14 @@ class ItemTable:
         naaccrNum -> naaccrId.
     complete
         Whether an item that is not here is unknown to the file's dictionaries.
+    groups
+        naaccrId -> naaccrNum of the groups that the version defines.
     """
 
     by_name: Mapping[str, Item]
     name_of_number: Mapping[str, str]
     complete: bool = True
+    groups: Mapping[str, str] = field(default_factory=dict)
     user: frozenset[str] = field(default=frozenset())
 
 
@@ -94,6 +113,7 @@ def item_table(version: int, user: Iterable[Item] = ()) -> ItemTable:
         by_name=items,
         name_of_number={item.number: item.name for item in reversed(items.values())},
         complete=version >= OLDEST_LISTED,
+        groups=GROUPS if version <= LAST_WITH_GROUPS else {},
         user=frozenset(added),
     )
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from lxml import etree
 
 from gateway.adapters.naaccr_xml.items import (
+    GROUPS,
     NAMESPACE,
     PATIENT,
     ROOT,
@@ -41,6 +42,7 @@ FORMAT_KEYS = frozenset({"user_dictionaries"})
 NO_TUMOUR = "patient without tumour: nothing to count"
 UNKNOWN_ITEM = "item is in no dictionary of the file; it is ignored"
 UNLISTED_ITEM = "item is not listed for versions 18 to 26; it is ignored"
+GROUPED_ITEM = "item is a group of others, which no file may hold; it is ignored and its parts count"
 WRONG_LEVEL = "item of {} stands under {}; it is ignored"
 REPEATED = "item stands twice with the same value"
 CONTRADICTED = "item stands twice with different values; neither is used"
@@ -214,6 +216,12 @@ def _item_of(column: str, known: Mapping[str, str], profile: Profile) -> str:
     name = known.get(column_key(column))
     if name is not None:
         return name
+    if column_key(column) in map(column_key, GROUPS) or column in GROUPS.values():
+        raise BadSettings(
+            f"the item {column!r} is a group, which no file may hold",
+            where=profile.where,
+            expected="the items that it is made of",
+        )
     if profile.format.get("user_dictionaries"):
         # An item of a user dictionary that this file does not name.
         return column
@@ -328,22 +336,30 @@ class _Reading:
         name = item.get("naaccrId")
         if name is None:
             number = (item.get("naaccrNum") or "").strip()
-            by_number = self.items.name_of_number.get(number)
+            by_number = self.items.name_of_number.get(number) or self._group_of(number)
             if by_number is None:
                 record.tell(f"#{number}" if number.isdigit() else "Item", UNKNOWN_ITEM)
                 return _UNUSED
             name = by_number
         known = self.items.by_name.get(name.strip())
         if known is None:
-            if self.items.complete:
-                record.tell(_shown(name), UNKNOWN_ITEM)
-            elif not self.strict:
-                record.tell(_shown(name), UNLISTED_ITEM)
+            self._tell_unlisted(name, record)
             return _UNUSED
         if known.level != level:
             record.tell(known.name, WRONG_LEVEL.format(known.level, level))
             return _UNUSED
         return self.layout.slots[level][known.name]
+
+    def _group_of(self, number: str) -> str | None:
+        return next((name for name, own in self.items.groups.items() if own == number), None)
+
+    def _tell_unlisted(self, name: str, record: Record) -> None:
+        if name.strip() in self.items.groups:
+            record.tell(_shown(name.strip()), GROUPED_ITEM)
+        elif self.items.complete:
+            record.tell(_shown(name), UNKNOWN_ITEM)
+        elif not self.strict:
+            record.tell(_shown(name), UNLISTED_ITEM)
 
     def _check_numbers(self, parent: etree._Element, record: Record) -> None:
         for item in parent.iterchildren(self.item_tag):

@@ -36,6 +36,8 @@ OWN_HEADERS = frozenset(
     {b"accept", b"content-length", b"content-type", b"transfer-encoding", b"if-none-match", b"if-modified-since"}
 )
 """Headers of the batch that are not those of its entries; an entry says its own."""
+ASYNCHRONOUS = frozenset({"$export", "$export-status", "$export-file"})
+"""Answers that are no resource, or not there yet."""
 OF_FORMAT = frozenset({"_format", "_pretty"})
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -149,6 +151,10 @@ def _address(url: str, base: str, place: str) -> tuple[str, bytes]:
         raise BadQuestion("this URL is of another server", where=place, expected=expected)
     if not path:
         raise BadQuestion("a batch within a batch is refused", where=place, expected=expected)
+    asynchronous = ASYNCHRONOUS.intersection(unquote(path, errors="replace").split("/"))
+    if asynchronous:
+        expected = "the same request outside a batch"
+        raise Unsupported(f"{min(asynchronous)} is asynchronous", where=place, expected=expected)
     kept = [part for part in parts.query.split("&") if part and part.partition("=")[0] not in OF_FORMAT]
     return path, "&".join(kept).encode("utf-8", "surrogatepass")
 

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
+
+from gateway.doors.fhir.definitions import Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +64,28 @@ def types() -> Mapping[str, Elements]:
 def is_resource(name: str) -> bool:
     """Whether this is a resource type of the table."""
     return "implicitRules" in types().get(name, {})
+
+
+def in_order(value: Resource, kind: str) -> Resource:
+    """Elements of a value in the order of the specification, which XML needs; no unknown one and none that is empty.
+
+    Parameters
+    ----------
+    value
+        A value as a client wrote it, to be repeated.
+    kind
+        Name of its type.
+    """
+    found: Resource = {}
+    for name, element in types()[kind].items():
+        for key, inner in ((name, element.type), (f"_{name}", "Element")):
+            item = _in_order(value.get(key), inner)
+            if item not in (None, "", [], {}):
+                found[key] = item
+    return found
+
+
+def _in_order(value: Any, kind: str) -> Any:
+    if isinstance(value, list):
+        return [item for item in (_in_order(each, kind) for each in value) if item not in ("", {})]
+    return in_order(value, kind) if isinstance(value, dict) and kind in types() else value

@@ -84,6 +84,11 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub("\ufffd", text[:LONGEST_TEXT])
 
 
+def is_printable(text: str) -> bool:
+    """Whether a FHIR string can hold a text as it is."""
+    return _UNPRINTABLE.search(text) is None
+
+
 def outcome(issues: list[Resource]) -> Resource:
     """OperationOutcome of issues, at least one."""
     return {"resourceType": "OperationOutcome", "issue": issues}

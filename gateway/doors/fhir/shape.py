@@ -23,6 +23,7 @@ SUBSETTED: Resource = {
 }
 
 _ALWAYS = frozenset({"resourceType", "id", "meta", "implicitRules", "modifierExtension"})
+"""Kept whatever is asked; fhirpy names resourceType among the elements that it wants."""
 _NESTED = frozenset({"id", "extension", "modifierExtension"})
 """Kept in whatever is kept: the extension that tells why a value is absent is part of the value."""
 
@@ -85,7 +86,7 @@ def check_shape(shape: Shape, resource: str) -> None:
         Naming the element.
     """
     table = types().get(resource, {})
-    known = table.keys() | {element.choice for element in table.values() if element.choice}
+    known = table.keys() | {element.choice for element in table.values() if element.choice} | _ALWAYS
     for name in shape.elements or ():
         if name not in known:
             raise BadQuestion(f"{resource} has no element {name!r}", where=ELEMENTS, expected="elements of its root")

@@ -133,6 +133,38 @@ def test_an_oddity_of_the_patient_rejects_all_tumours_in_strict_mode_one_of_a_tu
     assert [row["tumorRecordNumber"] for row in found.rows] == ["02"]
 
 
+@pytest.mark.parametrize("named", ['naaccrId="morphTypebehavIcdO3"', 'naaccrNum="521"'])
+@pytest.mark.parametrize("version", [160, 180, 210, 220])
+def test_a_group_of_items_is_never_used_and_its_parts_are(tmp_path: Path, version: int, named: str) -> None:
+    """The group says another morphology than its parts."""
+    text = document(patient(tumor(f"<Item {named}>98113</Item>")), version=version)
+    found = read(tmp_path, text)
+    assert (found.rows[0]["histologicTypeIcdO3"], found.rows[0]["behaviorCodeIcdO3"]) == ("9500", "3")
+    ((item, reason),) = found.issues
+    assert item == "morphTypebehavIcdO3"
+    assert "is a group of others" in reason
+    assert [told for _, told, _ in read(tmp_path, text, STRICT).rejects] == ["morphTypebehavIcdO3"]
+
+
+def test_a_group_alone_gives_no_morphology(tmp_path: Path) -> None:
+    alone = f"\n<Tumor>{items(tumorRecordNumber='01', primarySite='C749', morphTypebehavIcdO3='95003')}</Tumor>"
+    row = read(tmp_path, document(patient(alone), version=180)).rows[0]
+    assert row["histologicTypeIcdO3"] is row["behaviorCodeIcdO3"] is None
+
+
+def test_since_version_23_a_group_is_in_no_dictionary(tmp_path: Path) -> None:
+    text = document(patient(tumor(morphTypebehavIcdO3="95003")), version=230)
+    ((item, reason),) = read(tmp_path, text).issues
+    assert item == "morphTypebehavIcdO3"
+    assert "in no dictionary" in reason
+
+
+@pytest.mark.parametrize("column", ["morphTypebehavIcdO3", "MORPH_TYPEBEHAV_ICD_O3", "521"])
+def test_a_profile_that_names_a_group_is_told_to_name_its_parts(tmp_path: Path, column: str) -> None:
+    with pytest.raises(BadSettings, match=r"is a group, which no file may hold.*the items that it is made of"):
+        read(tmp_path, document(patient(tumor())), replace(PROFILE, columns=(column,)))
+
+
 def test_items_known_only_by_number_count(tmp_path: Path) -> None:
     text = document(
         patient(
@@ -206,7 +238,7 @@ def test_a_user_dictionary_says_level_and_length(tmp_path: Path) -> None:
 def test_a_profile_that_names_no_item_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match="no NAACCR dictionary has an item 'primarySit'"):
         read(tmp_path, document(patient(tumor())), replace(PROFILE, columns=("primarySit",)))
-    with pytest.raises(BadSettings, match=r"unknown key format\.delimiter"):
+    with pytest.raises(BadSettings, match=r"format\.delimiter: unknown key .delimiter. \(expected user_dictionaries\)"):
         read(tmp_path, document(patient(tumor())), replace(PROFILE, format={"delimiter": ";"}))
     with pytest.raises(BadSettings, match="list of files"):
         read(tmp_path, document(patient(tumor())), replace(PROFILE, format={"user_dictionaries": "one.xml"}))

@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from gateway.adapters.naaccr_xml import KIND
 from gateway.adapters.naaccr_xml.build_items import build_items
+from gateway.adapters.naaccr_xml.items import OLDEST_LISTED, VERSIONS, item_table
 from gateway.errors import BadFile
 from gateway.sources.profile import load_profile
 from tests.adapters.recorder import recorded
@@ -91,3 +93,12 @@ def test_the_item_table_is_what_the_dictionaries_say(shared_dir: Path) -> None:
     made = "".join(f"{line}\n" for line in build_items(dictionaries, PROFILE.columns))
     kept = Path(KIND.read.__code__.co_filename).with_name("items.tsv")  # type: ignore[attr-defined]  # a function
     assert kept.read_text(encoding="utf-8") == made
+
+
+def test_the_groups_are_those_of_the_dictionaries(shared_dir: Path) -> None:
+    found: dict[int, dict[str, str]] = {}
+    for path in sorted((folder(shared_dir) / "dictionaries").glob("naaccr-dictionary-*.xml")):
+        groups = etree.parse(path).iter("{*}GroupedItemDef")
+        found[int(path.stem[-3:])] = {group.get("naaccrId", ""): group.get("naaccrNum", "") for group in groups}
+    assert found == {version: item_table(version).groups for version in VERSIONS if version >= OLDEST_LISTED}
+    assert {version for version, groups in found.items() if groups} == {180, 210, 220}

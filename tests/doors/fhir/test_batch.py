@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -152,6 +154,35 @@ def test_a_broken_entry_is_named_and_the_others_are_answered(client: Client, wro
     found = post(client, bundle(entry("GET", "metadata"), wrong)).json()["entry"]
     assert found[0]["response"]["status"] == "200 OK"
     assert found[1]["response"]["outcome"]["issue"][0]["location"] == [f"http.Bundle.entry[1].{where}"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("$export", "$export"),
+        ("/$export/?_type=Patient", "$export"),
+        ("http://gateway.test/fhir/$export", "$export"),
+        ("Patient/$export", "$export"),
+        ("Patient%2F%24export", "$export"),
+        ("Group/iccc-3-I/$export", "$export"),
+        ("$export-status/1", "$export-status"),
+        ("$export-file/1/Patient.ndjson", "$export-file"),
+    ],
+)
+def test_an_export_in_a_batch_is_refused_by_name_and_never_started(
+    tmp_path: Path, official: OfficialSchemas, method: str, url: str, name: str
+) -> None:
+    exporting = replace(gateway_of(registry("fr-one", "FR", make_cases("fr-one", "FR", 3, 1))), state=tmp_path)
+    asked = bundle(entry("GET", "Condition/fr-one.c1"), entry(method, url))
+    body = post(Client(create(exporting)), asked, prefer="respond-async").json()
+    assert official.json_faults(body) == []
+    known, refused = (each["response"] for each in body["entry"])
+    assert known["status"] == "200 OK"
+    assert refused["status"] == "400 Bad Request"
+    assert refused["outcome"]["issue"][0]["location"] == ["http.Bundle.entry[1].request.url"]
+    assert f"{name} is asynchronous" in refused["outcome"]["issue"][0]["details"]["text"]
+    assert not any(tmp_path.rglob("*"))
 
 
 def test_an_empty_batch_has_an_empty_answer(client: Client) -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from gateway.app import create_app
 from gateway.disclosure.policy import load_policy
 from gateway.doors.fhir import create
+from gateway.doors.fhir.bodies import MOST_BODY_BYTES
 from gateway.doors.fhir.definitions import conformance_resources, guide
 from gateway.doors.fhir.measures.parse import PARAMETERS, REFUSED
 from gateway.doors.fhir.measures.resources import MEASURES
@@ -430,7 +431,7 @@ def test_a_parameter_that_cannot_be_served_is_refused_by_name(door: Client, quer
             400,
         ),
         ("periodStart=2000", "application/x-www-form-urlencoded", 415),
-        ("x" * 300_000, "application/fhir+json", 413),
+        ("x" * (MOST_BODY_BYTES + 1), "application/fhir+json", 413),
     ],
 )
 def test_a_body_that_is_no_parameters_is_refused(door: Client, body: str, kind: str, status: int) -> None:

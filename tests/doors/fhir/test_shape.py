@@ -80,6 +80,14 @@ def test_text_data_and_false(client: Client, search: str, read: str) -> None:
     assert matches(client.json(f"{search}?_summary=count")) == []
 
 
+def test_the_name_of_the_type_is_an_element_that_every_resource_keeps(client: Client) -> None:
+    """As fhirpy asks: the elements wanted, and resourceType."""
+    named = client.get("/Condition", params={"_elements": "bodySite,resourceType,id", "_count": "5"}).json()
+    plain = client.get("/Condition", params={"_elements": "bodySite,id", "_count": "5"}).json()
+    assert matches(named) == matches(plain) != []
+    assert all("bodySite" in found and "onsetDateTime" not in found for found in matches(named))
+
+
 def test_elements_are_those_that_were_asked_for_and_the_mandatory_ones(client: Client) -> None:
     for name in ("onset", "onset[x]"):
         found = client.get("/Condition", params={"_elements": f"{name},bodySite", "_count": "40"}).json()

@@ -151,7 +151,7 @@ def options_of(given: Given) -> Options:
 
 def _read(given: Given) -> Options:
     display_language = given.text("displayLanguage")
-    asked = display_language or given.accept_language
+    asked = display_language or " ".join(given.accept_language.split())
     return Options(
         rules=tuple(_rules(given)),
         display_language=asked,

@@ -21,6 +21,7 @@ from gateway.doors.fhir.request import format_of, pairs_of
 from gateway.doors.fhir.respond import respond_bytes
 from gateway.doors.fhir.shape import SHAPES, Shape, shape_of, shaped
 from gateway.doors.fhir.terminology.issues import Refused
+from gateway.doors.fhir.terminology.lexical import check_text
 from gateway.doors.fhir.terminology.options import MOST_PARAMETERS, Given
 from gateway.doors.fhir.terminology.service import OPERATIONS, call, own_systems
 from gateway.doors.fhir.terminology.shapes import check
@@ -143,6 +144,8 @@ def _shaped(resource: Resource, shape: Shape) -> Resource:
 
 def _given(pairs: Pairs, body: Resource, accept_language: str) -> Given:
     plain = [{"name": name, "valueString": value} for name, value in pairs if name not in OF_ANSWER]
+    for item in plain:
+        check_text(item["name"], item["valueString"])
     parameters = (*plain, *body.get("parameter", []))
     if len(parameters) > MOST_PARAMETERS:
         raise BadQuestion("too many parameters", where="Parameters", expected=f"at most {MOST_PARAMETERS}")

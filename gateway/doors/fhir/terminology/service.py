@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from gateway.doors.fhir.definitions import Resource, conformance_resources, guide, url_of_prefix
+from gateway.doors.fhir.elements import in_order
 from gateway.doors.fhir.terminology.expand import expand
 from gateway.doors.fhir.terminology.findings import Asked
 from gateway.doors.fhir.terminology.issues import Refused, issue
@@ -133,7 +134,7 @@ def _coded(given: Given, coding: Resource) -> Asked:
     """What is to be validated: codeableConcept before coding before code."""
     concept, single = given.element("codeableConcept"), given.element("coding")
     if concept is not None:
-        return Asked("codeableConcept", tuple(concept.get("coding", [])), concept)
+        return Asked("codeableConcept", tuple(concept.get("coding", [])), in_order(concept, "CodeableConcept"))
     if single is not None:
         return Asked("coding", (single,))
     if not coding["code"]:

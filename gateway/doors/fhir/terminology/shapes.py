@@ -1,10 +1,11 @@
-"""The shape of what a request brings along: each element that is read has its JSON type (R4 json.html)."""
+"""The shape of what a request brings along: each element that is read has its JSON type (R4 json.html) and form."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from gateway.doors.fhir.definitions import Resource
+from gateway.doors.fhir.terminology.lexical import check_element
 from gateway.errors import BadQuestion
 
 DEEPEST = 200
@@ -61,7 +62,7 @@ TEXT_IN: Mapping[str, frozenset[str]] = {
 
 
 def check(node: object, place: str = "Parameters", depth: int = 0) -> None:
-    """Refuse an element of the wrong JSON type.
+    """Refuse an element of the wrong JSON type, or a plain value that its primitive type cannot hold.
 
     Raises
     ------
@@ -92,3 +93,5 @@ def _element(node: Resource, name: str, value: object, place: str) -> None:
         good = name not in TYPES or isinstance(value, TYPES[name])
     if not good:
         raise BadQuestion("this element is not of its type", where=place, expected="an element as FHIR R4 has it")
+    if isinstance(value, str):
+        check_element(name, value, place)

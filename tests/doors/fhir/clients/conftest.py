@@ -67,7 +67,7 @@ def _answers(search: str) -> Callable[[Json, httpx.Client], bool]:
 
 
 FEATURES: Mapping[str, Callable[[Json, httpx.Client], bool]] = {
-    "batch": lambda rest, _: {"code": "batch"} in rest.get("interaction", ()),
+    "batch": lambda rest, _: any(item["code"] == "batch" for item in rest.get("interaction", ())),
     "include": _lists("searchInclude", "Condition", "Condition:subject"),
     "revinclude": _lists("searchRevInclude", "Patient", "Condition:subject"),
     "observation": lambda rest, _: any(item["type"] == "Observation" for item in rest["resource"]),

@@ -81,6 +81,10 @@ def test_the_questions_have_exact_and_bounded_answers_over_several_pages(demo: D
     assert any(0 < low != high for low, high in bounds)
 
 
+def test_the_server_has_every_feature_so_that_no_check_is_left_out(demo: Demo) -> None:
+    assert demo.features == set(FEATURES)
+
+
 def test_every_feature_is_used_by_some_client() -> None:
     used = {feature for _, abilities in SESSIONS.values() for feature in abilities}
     assert set(FEATURES) - used == {"has"}, "a question uses _has"
