@@ -22,11 +22,11 @@ from benchmarks.shared import at_least, at_most, compared, free_port, requests_p
 from gateway.access.requester import ANONYMOUS
 from gateway.disclosure.released import ReleasedAnswer
 from gateway.doors.fhir.door import open_door
-from gateway.doors.fhir.parameters import SEARCHABLE
-from gateway.doors.fhir.parse import parse_search
 from gateway.doors.fhir.render.bundle import entry
-from gateway.doors.fhir.request import pairs_of
-from gateway.doors.fhir.xml import to_xml
+from gateway.doors.fhir.search.parameters import SEARCHABLE
+from gateway.doors.fhir.search.parse import parse_search
+from gateway.doors.fhir.wire.request import pairs_of
+from gateway.doors.fhir.wire.xml import to_xml
 from gateway.federation.gateway import Gateway
 from gateway.federation.opening import open_gateway
 from gateway.model.capability import Granularity

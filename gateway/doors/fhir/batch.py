@@ -18,15 +18,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Scope
 
-from gateway.doors.fhir.bodies import read_resource
-from gateway.doors.fhir.conditional import http_date, instant
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door
-from gateway.doors.fhir.formats import JSON, XML, Format
-from gateway.doors.fhir.outcome import of_error
-from gateway.doors.fhir.request import format_of, pairs_of
-from gateway.doors.fhir.respond import respond
-from gateway.doors.fhir.xml import HEAD, Markup
+from gateway.doors.fhir.wire.bodies import read_resource
+from gateway.doors.fhir.wire.conditional import http_date, instant
+from gateway.doors.fhir.wire.formats import JSON, XML, Format
+from gateway.doors.fhir.wire.outcome import of_error
+from gateway.doors.fhir.wire.request import format_of, pairs_of
+from gateway.doors.fhir.wire.respond import respond
+from gateway.doors.fhir.wire.xml import HEAD, Markup
 from gateway.errors import BadQuestion, IccdError, TooCostly, Unsupported
 
 MOST_ENTRIES = 100

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from gateway import __version__
 from gateway.doors.fhir.batch import MOST_ENTRIES
-from gateway.doors.fhir.controls import REQUIRE_COMPLETE
 from gateway.doors.fhir.definitions import Resource, code_systems, guide
 from gateway.doors.fhir.door import Door
+from gateway.doors.fhir.search.controls import REQUIRE_COMPLETE
 from gateway.doors.fhir.served import ServedType
 from gateway.doors.fhir.terminology.capabilities import INSTANTIATES, STATEMENT_ID
 

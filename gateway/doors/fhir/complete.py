@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.disclosure.released import ReleasedAnswer
-from gateway.doors.fhir.controls import REQUIRE_COMPLETE
 from gateway.doors.fhir.door import Reply
-from gateway.doors.fhir.outcome import issue, outcome
-from gateway.doors.fhir.parse import Search
 from gateway.doors.fhir.render.bundle import Total, issues_of_sources
-from gateway.doors.fhir.request import Asked
+from gateway.doors.fhir.search.controls import REQUIRE_COMPLETE
+from gateway.doors.fhir.search.parse import Search
+from gateway.doors.fhir.wire.outcome import issue, outcome
+from gateway.doors.fhir.wire.request import Asked
 from gateway.model.values import Precision
 
 PASSING = frozenset({"timeout", "error"})

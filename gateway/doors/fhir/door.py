@@ -12,7 +12,7 @@ from gateway.disclosure.released import ReleasedAnswer, ReleasedSource
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.recordversions import Version, release_digest, version_of, with_version
 from gateway.doors.fhir.render.condition import ConditionRenderer, GroupName, source_url
-from gateway.doors.fhir.request import Asked
+from gateway.doors.fhir.wire.request import Asked
 from gateway.federation.gateway import Gateway
 from terminology import TerminologyError
 

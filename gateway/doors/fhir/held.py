@@ -10,16 +10,16 @@ import unicodedata
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gateway.doors.fhir.controls import CONTROL_NAMES, CURSOR, DEFAULTS, Controls, controlled
-from gateway.doors.fhir.dates import Span, span_of
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door, Reply
-from gateway.doors.fhir.grammar import alternatives, prefixed, token, unescape
 from gateway.doors.fhir.interactions.read import check_parameters
-from gateway.doors.fhir.outcome import issue, outcome
 from gateway.doors.fhir.render.links import links
-from gateway.doors.fhir.request import Asked
+from gateway.doors.fhir.search.controls import CONTROL_NAMES, CURSOR, DEFAULTS, Controls, controlled
+from gateway.doors.fhir.search.dates import Span, span_of
+from gateway.doors.fhir.search.grammar import alternatives, prefixed, token, unescape
 from gateway.doors.fhir.served import Declared, Interaction
+from gateway.doors.fhir.wire.outcome import issue, outcome
+from gateway.doors.fhir.wire.request import Asked
 from gateway.errors import BadQuestion, NotFound, Unsupported
 
 Values = Callable[[Resource], Sequence[str]]

@@ -15,17 +15,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.doors.fhir.batch import batch_endpoint
 from gateway.doors.fhir.door import Door, open_door
 from gateway.doors.fhir.export.routes import export_routes
-from gateway.doors.fhir.formats import JSON, Format
 from gateway.doors.fhir.interactions.versions import versions
-from gateway.doors.fhir.outcome import of_error, of_status
-from gateway.doors.fhir.parameters import SEARCHABLE
-from gateway.doors.fhir.request import format_of, pairs_of, read_request
-from gateway.doors.fhir.respond import respond
+from gateway.doors.fhir.search.parameters import SEARCHABLE
+from gateway.doors.fhir.search.shape import check_shape, shaped
 from gateway.doors.fhir.served import Interaction, ServedType
-from gateway.doors.fhir.shape import check_shape, shaped
 from gateway.doors.fhir.statement import capabilities
 from gateway.doors.fhir.terminology.routes import operation_routes
 from gateway.doors.fhir.types import SERVED
+from gateway.doors.fhir.wire.formats import JSON, Format
+from gateway.doors.fhir.wire.outcome import of_error, of_status
+from gateway.doors.fhir.wire.request import format_of, pairs_of, read_request
+from gateway.doors.fhir.wire.respond import respond
 from gateway.errors import BadQuestion, IccdError
 from gateway.federation.gateway import Gateway
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door, Reply
-from gateway.doors.fhir.request import Asked
+from gateway.doors.fhir.wire.request import Asked
 
 Interaction = Callable[[Door, Asked], Awaitable[Reply]]
 

@@ -6,9 +6,9 @@ from gateway.doors.fhir.capability import statement_of
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door, Reply
 from gateway.doors.fhir.interactions.read import READ_PARAMETERS
-from gateway.doors.fhir.request import Asked
 from gateway.doors.fhir.terminology.capabilities import terminology_capabilities
 from gateway.doors.fhir.types import SERVED
+from gateway.doors.fhir.wire.request import Asked
 from gateway.errors import Unsupported
 
 MODES = frozenset({"full", "normative", "terminology"})

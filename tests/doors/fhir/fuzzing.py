@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 
 from starlette.types import ASGIApp, Message, Scope
 
-from gateway.doors.fhir.xml import to_xml
+from gateway.doors.fhir.wire.xml import to_xml
 
 Json = dict[str, Any]
 

@@ -12,8 +12,8 @@ from lxml import etree
 
 from gateway.app import create_app
 from gateway.doors.fhir import create
-from gateway.doors.fhir.from_xml import from_xml
-from gateway.doors.fhir.xml import to_xml
+from gateway.doors.fhir.wire.from_xml import from_xml
+from gateway.doors.fhir.wire.xml import to_xml
 from gateway.federation.gateway import Gateway
 from tests.doors.fhir.client import Client, Json
 from tests.doors.fhir.registries import gateway_of, make_cases, registry

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from lxml import etree
 
-from gateway.doors.fhir.bodies import from_json
 from gateway.doors.fhir.definitions import conformance_resources
-from gateway.doors.fhir.from_xml import from_xml
-from gateway.doors.fhir.xml import to_xml
+from gateway.doors.fhir.wire.bodies import from_json
+from gateway.doors.fhir.wire.from_xml import from_xml
+from gateway.doors.fhir.wire.xml import to_xml
 from gateway.errors import BadQuestion
 from tests.doors.fhir.client import Client
 from tests.doors.fhir.validation import model_of

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from gateway.doors.fhir.definitions import conformance_resources, guide
-from gateway.doors.fhir.parameters import SEARCHABLE
+from gateway.doors.fhir.search.parameters import SEARCHABLE
 from tests.doors.fhir.client import Client, Json, bounds, matches
 
 ICCC = "http://terminology.hl7.org/CodeSystem/iccc-3"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.doors.fhir import create
-from gateway.doors.fhir.parameters import SEARCHABLE
+from gateway.doors.fhir.search.parameters import SEARCHABLE
 from gateway.federation.gateway import Gateway
 from tests.doors.fhir.client import Client
 from tests.doors.fhir.fuzzing import Answered, Asking, Fuzzer, ask

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from gateway.app import create_app
 from gateway.disclosure.policy import load_policy
 from gateway.doors.fhir import create
-from gateway.doors.fhir.bodies import MOST_BODY_BYTES
 from gateway.doors.fhir.definitions import conformance_resources, guide
 from gateway.doors.fhir.measures.parse import PARAMETERS, REFUSED
 from gateway.doors.fhir.measures.resources import MEASURES
 from gateway.doors.fhir.measures.stratifiers import DEFAULT_STRATIFIERS, STRATIFIERS
+from gateway.doors.fhir.wire.bodies import MOST_BODY_BYTES
 from gateway.model.case import Case, Diagnosis
 from gateway.model.dates import Age, DateInterval
 from tests.doors.fhir.client import Client, Json, matches

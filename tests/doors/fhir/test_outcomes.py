@@ -6,7 +6,7 @@ import pytest
 from lxml import etree
 
 from gateway.doors.fhir import create
-from gateway.doors.fhir.outcome import KINDS, of_error
+from gateway.doors.fhir.wire.outcome import KINDS, of_error
 from gateway.errors import (
     BadFile,
     BadQuestion,

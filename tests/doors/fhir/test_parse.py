@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.doors.fhir.controls import MOST_COUNT
-from gateway.doors.fhir.dates import incidence_date
-from gateway.doors.fhir.grammar import alternatives, token
 from gateway.doors.fhir.observations import KINDS
-from gateway.doors.fhir.parameters import SEARCHABLE
-from gateway.doors.fhir.parse import Search, parse_search
+from gateway.doors.fhir.search.controls import MOST_COUNT
+from gateway.doors.fhir.search.dates import incidence_date
+from gateway.doors.fhir.search.grammar import alternatives, token
+from gateway.doors.fhir.search.parameters import SEARCHABLE
+from gateway.doors.fhir.search.parse import Search, parse_search
 from gateway.errors import BadQuestion, IccdError, TooCostly, Unsupported
 from gateway.model.dates import DateInterval
 from gateway.model.query import (

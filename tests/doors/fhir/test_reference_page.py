@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway.doors.fhir.controls import CONTROL_NAMES, DEFAULT_COUNT, MOST_COUNT
 from gateway.doors.fhir.definitions import code_systems, guide
-from gateway.doors.fhir.outcome import KINDS
-from gateway.doors.fhir.parameters import SEARCHABLE
 from gateway.doors.fhir.render.bundle import STATUS_ISSUES
+from gateway.doors.fhir.search.controls import CONTROL_NAMES, DEFAULT_COUNT, MOST_COUNT
+from gateway.doors.fhir.search.parameters import SEARCHABLE
+from gateway.doors.fhir.wire.outcome import KINDS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "doors" / "fhir.md").read_text("utf-8")
 

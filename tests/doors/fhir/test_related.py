@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from gateway.doors.fhir import create
-from gateway.doors.fhir.formats import XML
+from gateway.doors.fhir.wire.formats import XML
 from tests.doors.fhir.client import Client, Json, bounds, issues, link_of, matches
 from tests.doors.fhir.registries import GONE, gateway_of, make_cases, registry
 from tests.doors.fhir.validation import OfficialSchemas, model_faults

@@ -16,7 +16,7 @@ from gateway.doors.fhir.profiles.check import checker_of
 from gateway.doors.fhir.render.condition import ConditionRenderer
 from gateway.doors.fhir.render.elements import partial_date
 from gateway.doors.fhir.render.patient import patient
-from gateway.doors.fhir.xml import HEAD, NAMESPACE, to_xml
+from gateway.doors.fhir.wire.xml import HEAD, NAMESPACE, to_xml
 from gateway.model.dates import UNKNOWN_DATE, Age, DateInterval, DatePrecision
 from gateway.model.fields import BASIS, FIELDS, LATERALITY
 from gateway.model.values import Absent

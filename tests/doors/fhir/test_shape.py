@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateway.doors.fhir import build_elements
-from gateway.doors.fhir.elements import types
+from gateway.doors.fhir.search import build_elements
+from gateway.doors.fhir.search.elements import types
 from gateway.doors.fhir.types import SERVED
 from tests.doors.fhir.client import Client, Json, link_of, matches
 from tests.doors.fhir.validation import OfficialSchemas, model_faults, model_of

@@ -20,7 +20,7 @@ from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.export.jobs import FAILED, MOST_RUNNING, RUNNING, Job, Jobs, Output
 from gateway.doors.fhir.export.wanted import read_wanted
 from gateway.doors.fhir.export.write import question, write
-from gateway.doors.fhir.request import Asked, read_request
+from gateway.doors.fhir.wire.request import Asked, read_request
 from gateway.errors import BadQuestion, NotFound, NotPermitted, SourceUnavailable
 from gateway.model.capability import Granularity
 

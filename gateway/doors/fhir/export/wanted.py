@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gateway.doors.fhir.cohort import cohort_id
 from gateway.doors.fhir.definitions import url_of_prefix
 from gateway.doors.fhir.door import Door
-from gateway.doors.fhir.request import Asked
+from gateway.doors.fhir.wire.request import Asked
 from gateway.errors import BadQuestion, NotFound, Unsupported
 from gateway.model.query import EVERYTHING, DiagnosisIn, Expr, Term
 

@@ -21,12 +21,12 @@ from gateway.disclosure.released import ReleasedAnswer, ReleasedCase
 from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.export.jobs import Job, Jobs, Output
 from gateway.doors.fhir.export.wanted import Wanted
-from gateway.doors.fhir.outcome import outcome
-from gateway.doors.fhir.parameters import SEARCHABLE
-from gateway.doors.fhir.parse import Search
 from gateway.doors.fhir.render.bundle import issues_of
 from gateway.doors.fhir.render.observation import observations_of
 from gateway.doors.fhir.render.patient import by_patient, patient
+from gateway.doors.fhir.search.parameters import SEARCHABLE
+from gateway.doors.fhir.search.parse import Search
+from gateway.doors.fhir.wire.outcome import outcome
 from gateway.errors import Expired, IccdError
 from gateway.model.capability import Granularity
 from gateway.model.query import CaseQuery, Page, Unit

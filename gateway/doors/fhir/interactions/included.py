@@ -12,12 +12,12 @@ from gateway.disclosure.released import ReleasedAnswer, ReleasedCase
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.observations import KINDS
-from gateway.doors.fhir.parse import Search
 from gateway.doors.fhir.render.bundle import entry
 from gateway.doors.fhir.render.observation import observation, observations_of
 from gateway.doors.fhir.render.patient import by_patient, patient
 from gateway.doors.fhir.render.provenance import provenance
-from gateway.doors.fhir.request import Asked
+from gateway.doors.fhir.search.parse import Search
+from gateway.doors.fhir.wire.request import Asked
 from gateway.model.capability import Granularity
 from gateway.model.query import CaseQuery, Page, RecordIn, Unit
 

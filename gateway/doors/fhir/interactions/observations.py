@@ -13,21 +13,21 @@ from typing import Any
 
 from gateway.disclosure.released import ReleasedAnswer, ReleasedCase
 from gateway.doors.fhir.complete import is_required, refusal_of
-from gateway.doors.fhir.conditional import changed_header
-from gateway.doors.fhir.controls import CURSOR
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door, Reply
 from gateway.doors.fhir.interactions.included import included
 from gateway.doors.fhir.interactions.read import check_parameters, check_source, record_reply
 from gateway.doors.fhir.interactions.search import ask, check_links, read_search
 from gateway.doors.fhir.observations import KINDS, ObservationKind, parts_of
-from gateway.doors.fhir.parameters import SEARCHABLE
-from gateway.doors.fhir.parse import Search, parse_search
 from gateway.doors.fhir.recordversions import last_changed
 from gateway.doors.fhir.render.bundle import Total, entry, search_set
 from gateway.doors.fhir.render.observation import observation
 from gateway.doors.fhir.render.patient import by_patient
-from gateway.doors.fhir.request import Asked
+from gateway.doors.fhir.search.controls import CURSOR
+from gateway.doors.fhir.search.parameters import SEARCHABLE
+from gateway.doors.fhir.search.parse import Search, parse_search
+from gateway.doors.fhir.wire.conditional import changed_header
+from gateway.doors.fhir.wire.request import Asked
 from gateway.errors import BadQuestion, NotFound
 from gateway.model.query import NOTHING
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from gateway.disclosure.released import ReleasedAnswer, ReleasedSource
-from gateway.doors.fhir.conditional import changed_header
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door, Reply
-from gateway.doors.fhir.parameters import SEARCHABLE
-from gateway.doors.fhir.parse import parse_search
 from gateway.doors.fhir.recordversions import with_version
 from gateway.doors.fhir.render.patient import patient
-from gateway.doors.fhir.request import Asked
-from gateway.doors.fhir.shape import ELEMENTS, SUMMARY
+from gateway.doors.fhir.search.parameters import SEARCHABLE
+from gateway.doors.fhir.search.parse import parse_search
+from gateway.doors.fhir.search.shape import ELEMENTS, SUMMARY
+from gateway.doors.fhir.wire.conditional import changed_header
+from gateway.doors.fhir.wire.request import Asked
 from gateway.errors import BadQuestion, NotFound, NotPermitted, SourceUnavailable
 from gateway.model.capability import Granularity
 from gateway.model.query import NOTHING

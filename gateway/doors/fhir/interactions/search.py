@@ -8,17 +8,17 @@ import orjson
 
 from gateway.disclosure.released import ReleasedAnswer
 from gateway.doors.fhir.complete import is_required, refusal_of
-from gateway.doors.fhir.conditional import changed_header, tag_of
-from gateway.doors.fhir.controls import CURSOR
 from gateway.doors.fhir.door import Door, Reply
-from gateway.doors.fhir.formats import JSON, XML
 from gateway.doors.fhir.interactions.included import included
-from gateway.doors.fhir.parameters import SEARCHABLE
-from gateway.doors.fhir.parse import SORT, Search, parse_search
 from gateway.doors.fhir.recordversions import last_changed
 from gateway.doors.fhir.render.bundle import Total, entry, search_set
 from gateway.doors.fhir.render.patient import by_patient, patient
-from gateway.doors.fhir.request import Asked
+from gateway.doors.fhir.search.controls import CURSOR
+from gateway.doors.fhir.search.parameters import SEARCHABLE
+from gateway.doors.fhir.search.parse import SORT, Search, parse_search
+from gateway.doors.fhir.wire.conditional import changed_header, tag_of
+from gateway.doors.fhir.wire.formats import JSON, XML
+from gateway.doors.fhir.wire.request import Asked
 from gateway.errors import BadQuestion, IccdError
 from gateway.model.capability import Granularity
 from gateway.model.query import CaseQuery, OneOf, leaves

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.doors.fhir.door import Door, Reply
 from gateway.doors.fhir.interactions.read import OF_FORMAT, check_parameters
-from gateway.doors.fhir.request import Asked
+from gateway.doors.fhir.wire.request import Asked
 
 
 async def versions(_door: Door, asked: Asked) -> Reply:

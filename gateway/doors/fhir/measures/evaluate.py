@@ -14,7 +14,7 @@ from gateway.doors.fhir.door import Door, Reply
 from gateway.doors.fhir.measures.parse import Evaluation, parse_evaluation
 from gateway.doors.fhir.measures.report import measure_report
 from gateway.doors.fhir.names import operator_id
-from gateway.doors.fhir.request import Asked
+from gateway.doors.fhir.wire.request import Asked
 from gateway.errors import IccdError, TooCostly
 
 MOST_STRATA = 20_000

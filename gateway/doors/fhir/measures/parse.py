@@ -10,17 +10,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from gateway.disclosure.together import check_apart
-from gateway.doors.fhir.codes import diagnosis
-from gateway.doors.fhir.dates import span_of
-from gateway.doors.fhir.grammar import alternatives
 from gateway.doors.fhir.measures.resources import MEASURES, NO_CQL, Measured
 from gateway.doors.fhir.measures.stratifiers import DEFAULT_STRATIFIERS, STRATIFIERS, Stratifier
-from gateway.doors.fhir.numbers import completed_years
-from gateway.doors.fhir.parameters.nouns import any_of
-from gateway.doors.fhir.parameters.values import registry
-from gateway.doors.fhir.parse import check_limits
-from gateway.doors.fhir.ranges import join_ranges
-from gateway.doors.fhir.request import Asked
+from gateway.doors.fhir.search.codes import diagnosis
+from gateway.doors.fhir.search.dates import span_of
+from gateway.doors.fhir.search.grammar import alternatives
+from gateway.doors.fhir.search.numbers import completed_years
+from gateway.doors.fhir.search.parameters.nouns import any_of
+from gateway.doors.fhir.search.parameters.values import registry
+from gateway.doors.fhir.search.parse import check_limits
+from gateway.doors.fhir.search.ranges import join_ranges
+from gateway.doors.fhir.wire.request import Asked
 from gateway.errors import BadQuestion, NotFound, Unsupported
 from gateway.model.query import And, CaseQuery, DateBetween, Expr
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from gateway.doors.fhir.codes import GENDER_SYSTEM
 from gateway.doors.fhir.definitions import Resource, guide, url_of_prefix
 from gateway.doors.fhir.render.elements import coding
+from gateway.doors.fhir.search.codes import GENDER_SYSTEM
 from gateway.model.fields import SEX, UNCLASSIFIED
 
 ABSENT_SYSTEM = "http://terminology.hl7.org/CodeSystem/data-absent-reason"

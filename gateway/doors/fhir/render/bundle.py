@@ -12,12 +12,12 @@ from typing import Any
 
 from gateway.disclosure.released import ReleasedAnswer, ReleasedCount, ReleasedSource
 from gateway.doors.fhir.definitions import Resource, guide
-from gateway.doors.fhir.outcome import issue, outcome
-from gateway.doors.fhir.parse import Search
 from gateway.doors.fhir.recordversions import last_changed
 from gateway.doors.fhir.render.counts import bound_parts, translation_parts
 from gateway.doors.fhir.render.elements import REASONS, absent
 from gateway.doors.fhir.render.links import links
+from gateway.doors.fhir.search.parse import Search
+from gateway.doors.fhir.wire.outcome import issue, outcome
 from gateway.model.capability import Granularity
 from gateway.model.values import Absent, Precision
 

@@ -29,7 +29,7 @@ from gateway.doors.fhir.render.elements import (
     period,
     primitive,
 )
-from gateway.doors.fhir.xml import Markup, children_xml
+from gateway.doors.fhir.wire.xml import Markup, children_xml
 from gateway.model.dates import Age, DateInterval
 from gateway.model.fields import UNCLASSIFIED
 from gateway.model.values import Absent

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from gateway.disclosure.released import ReleasedAnswer, ReleasedCount, ReleasedSource
 from gateway.doors.fhir.definitions import Resource, guide
-from gateway.doors.fhir.outcome import printable
 from gateway.doors.fhir.render.elements import REASONS, absent
+from gateway.doors.fhir.wire.outcome import printable
 from gateway.model.values import Absent, Precision
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from gateway.doors.fhir.controls import CURSOR
 from gateway.doors.fhir.definitions import Resource
+from gateway.doors.fhir.search.controls import CURSOR
 
 _SAFE = ":/,().*_-~"
 

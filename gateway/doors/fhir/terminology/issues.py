@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.doors.fhir.definitions import Resource
-from gateway.doors.fhir.outcome import outcome, printable
+from gateway.doors.fhir.wire.outcome import outcome, printable
 from gateway.errors import BadQuestion
 
 ISSUE_TYPES = "http://hl7.org/fhir/tools/CodeSystem/tx-issue-type"

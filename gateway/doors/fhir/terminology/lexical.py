@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from gateway.doors.fhir.outcome import is_printable
 from gateway.doors.fhir.terminology.parameters import PARAMETERS
+from gateway.doors.fhir.wire.outcome import is_printable
 from gateway.errors import BadQuestion
 
 SIGN = r"(?:[^\s\[\]%#]|%[0-9A-Fa-f]{2})"

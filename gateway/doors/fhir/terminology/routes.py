@@ -12,19 +12,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.doors.fhir.bodies import read_resource
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door
-from gateway.doors.fhir.formats import Format
-from gateway.doors.fhir.parse import Pairs
-from gateway.doors.fhir.request import format_of, pairs_of
-from gateway.doors.fhir.respond import respond_bytes
-from gateway.doors.fhir.shape import SHAPES, Shape, shape_of, shaped
+from gateway.doors.fhir.search.parse import Pairs
+from gateway.doors.fhir.search.shape import SHAPES, Shape, shape_of, shaped
 from gateway.doors.fhir.terminology.issues import Refused
 from gateway.doors.fhir.terminology.lexical import check_text
 from gateway.doors.fhir.terminology.options import MOST_PARAMETERS, Given
 from gateway.doors.fhir.terminology.service import OPERATIONS, call, own_systems
 from gateway.doors.fhir.terminology.shapes import check
+from gateway.doors.fhir.wire.bodies import read_resource
+from gateway.doors.fhir.wire.formats import Format
+from gateway.doors.fhir.wire.request import format_of, pairs_of
+from gateway.doors.fhir.wire.respond import respond_bytes
 from gateway.errors import BadQuestion
 
 OF_ANSWER = frozenset({"_format", "_pretty", *SHAPES})

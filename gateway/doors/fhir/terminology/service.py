@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from gateway.doors.fhir.definitions import Resource, conformance_resources, guide, url_of_prefix
-from gateway.doors.fhir.elements import in_order
+from gateway.doors.fhir.search.elements import in_order
 from gateway.doors.fhir.terminology.expand import expand
 from gateway.doors.fhir.terminology.findings import Asked
 from gateway.doors.fhir.terminology.issues import Refused, issue

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.doors.fhir.definitions import Resource
-from gateway.doors.fhir.outcome import outcome
 from gateway.doors.fhir.terminology import names
 from gateway.doors.fhir.terminology.checker import Checker
 from gateway.doors.fhir.terminology.displays import check_display
@@ -15,6 +14,7 @@ from gateway.doors.fhir.terminology.issues import issue
 from gateway.doors.fhir.terminology.library import unknown_system
 from gateway.doors.fhir.terminology.model import Designation
 from gateway.doors.fhir.terminology.statuses import facts_of, status_issue, unknown_code
+from gateway.doors.fhir.wire.outcome import outcome
 
 
 class Verdict:

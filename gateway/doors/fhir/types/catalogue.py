@@ -10,8 +10,8 @@ from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.held import HL7, HeldParameter, Resources, held_parameter, path, read_of, search_of, tokens
 from gateway.doors.fhir.held import ID as HELD_ID
 from gateway.doors.fhir.measures.resources import NO_CQL, question_library
-from gateway.doors.fhir.request import Asked
 from gateway.doors.fhir.served import ServedType
+from gateway.doors.fhir.wire.request import Asked
 from gateway.model.query import CaseQuery
 
 

@@ -16,8 +16,8 @@ from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.held import HL7, held_parameter, path, read_of, search_of, tokens
 from gateway.doors.fhir.held import ID as HELD_ID
-from gateway.doors.fhir.request import Asked
 from gateway.doors.fhir.served import Operation, ServedType
+from gateway.doors.fhir.wire.request import Asked
 from gateway.model.query import CaseQuery, Unit
 from terminology import Terminology
 

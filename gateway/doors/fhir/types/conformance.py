@@ -12,12 +12,12 @@ from gateway.doors.fhir.definitions import Resource, conformance_resources, guid
 from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.held import HL7, HeldParameter, Resources, held_parameter, path, read_of, search_of
 from gateway.doors.fhir.held import ID as HELD_ID
-from gateway.doors.fhir.request import Asked
 from gateway.doors.fhir.served import Operation, ServedType
 from gateway.doors.fhir.terminology.capabilities import terminology_capabilities
 from gateway.doors.fhir.terminology.parameters import PARAMETERS
 from gateway.doors.fhir.terminology.resources import canonical
 from gateway.doors.fhir.types.definitions import CANONICAL
+from gateway.doors.fhir.wire.request import Asked
 
 Served = Callable[[], Iterable[ServedType]]
 

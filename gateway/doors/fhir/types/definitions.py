@@ -8,8 +8,8 @@ from gateway.doors.fhir.definitions import Resource, conformance_resources
 from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.held import HL7, HeldParameter, Resources, held_parameter, path, read_of, search_of
 from gateway.doors.fhir.held import ID as HELD_ID
-from gateway.doors.fhir.request import Asked
 from gateway.doors.fhir.served import ServedType
+from gateway.doors.fhir.wire.request import Asked
 
 CANONICAL: tuple[HeldParameter, ...] = (
     held_parameter("url", "uri", f"{HL7}/conformance-url", path("url")),

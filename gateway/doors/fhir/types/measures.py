@@ -10,8 +10,8 @@ from gateway.doors.fhir.held import HL7, HeldParameter, held_parameter, path, re
 from gateway.doors.fhir.held import ID as HELD_ID
 from gateway.doors.fhir.measures.evaluate import evaluate_measure
 from gateway.doors.fhir.measures.resources import MEASURES, NO_CQL, measure
-from gateway.doors.fhir.request import Asked
 from gateway.doors.fhir.served import Operation, ServedType
+from gateway.doors.fhir.wire.request import Asked
 
 PARAMETERS: tuple[HeldParameter, ...] = (
     held_parameter("url", "uri", f"{HL7}/Measure-url", path("url")),

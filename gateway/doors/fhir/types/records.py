@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from gateway.doors.fhir.controls import DEFAULT_COUNT, MOST_COUNT
 from gateway.doors.fhir.interactions.observations import read_observation, search_observations
 from gateway.doors.fhir.interactions.read import read, vread_of
 from gateway.doors.fhir.interactions.search import search
-from gateway.doors.fhir.parameters import SEARCHABLE, Parameter, Searchable
 from gateway.doors.fhir.render import condition, observation, patient
+from gateway.doors.fhir.search.controls import DEFAULT_COUNT, MOST_COUNT
+from gateway.doors.fhir.search.parameters import SEARCHABLE, Parameter, Searchable
 from gateway.doors.fhir.served import Declared, Interaction, Operation, ServedType
 
 PROFILES = {

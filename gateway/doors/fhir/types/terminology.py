@@ -13,12 +13,12 @@ from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.held import HL7, HeldParameter, Resources, Values, held_parameter, path, read_of, search_of
 from gateway.doors.fhir.held import ID as HELD_ID
-from gateway.doors.fhir.request import Asked
 from gateway.doors.fhir.served import Operation, ServedType
 from gateway.doors.fhir.terminology.naming import naming_systems
 from gateway.doors.fhir.terminology.service import OPERATIONS, own_systems
 from gateway.doors.fhir.terminology.shelf import Entry, shelf_of
 from gateway.doors.fhir.types.definitions import CANONICAL
+from gateway.doors.fhir.wire.request import Asked
 
 LEVELS = frozenset({"type", "instance"})
 SUBSETS = "A search shows large ones without their {}, tagged SUBSETTED; a read shows the whole."

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.doors.fhir.definitions import conformance_resources, examples, guide
 from gateway.doors.fhir.profiles.check import Checker, own_checker
-from gateway.doors.fhir.xml import to_xml
+from gateway.doors.fhir.wire.xml import to_xml
 from tests.doors.fhir.client import Client, matches
 from tests.doors.fhir.profiles.faults import CONDITION, FAULTS, PATIENT, STAGE
 from tests.doors.fhir.validation import OfficialSchemas, model_faults

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway.doors.fhir.parameters.condition import CONDITION, ORDERS, RECORDED
-from gateway.doors.fhir.parameters.nouns import Builder, Parameter, Searchable
-from gateway.doors.fhir.parameters.observation import OBSERVATION
-from gateway.doors.fhir.parameters.patient import PATIENT
+from gateway.doors.fhir.search.parameters.condition import CONDITION, ORDERS, RECORDED
+from gateway.doors.fhir.search.parameters.nouns import Builder, Parameter, Searchable
+from gateway.doors.fhir.search.parameters.observation import OBSERVATION
+from gateway.doors.fhir.search.parameters.patient import PATIENT
 from gateway.model.query import Unit
 
 __all__ = ["SEARCHABLE", "Builder", "Parameter", "Searchable"]

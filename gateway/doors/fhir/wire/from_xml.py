@@ -1,7 +1,7 @@
 """FHIR XML -> the dict of its JSON (R4 xml.html and json.html), for whatever a client posts.
 
 No document type, no entities, no network; what a type does not have is refused by its path. The types of elements are
-those of gateway.doors.fhir.elements.
+those of gateway.doors.fhir.search.elements.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 from lxml import etree
 
 from gateway.doors.fhir.definitions import Resource
-from gateway.doors.fhir.elements import Element, Elements, is_resource, types
-from gateway.doors.fhir.xml import NAMESPACE
+from gateway.doors.fhir.search.elements import Element, Elements, is_resource, types
+from gateway.doors.fhir.wire.xml import NAMESPACE
 from gateway.errors import BadQuestion
 from gateway.safe_xml import line_of
 

@@ -9,7 +9,7 @@ import orjson
 from starlette.exceptions import HTTPException
 
 from gateway.doors.fhir.definitions import Resource
-from gateway.doors.fhir.xml import to_xml
+from gateway.doors.fhir.wire.xml import to_xml
 
 FHIR_VERSIONS = frozenset({"4.0", "4.0.1"})
 

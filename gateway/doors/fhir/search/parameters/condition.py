@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.doors.fhir.codes import (
+from gateway.doors.fhir.definitions import guide
+from gateway.doors.fhir.search.codes import (
     axis,
     code_text,
     diagnosis,
@@ -10,13 +11,12 @@ from gateway.doors.fhir.codes import (
     iccc_group,
     topography,
 )
-from gateway.doors.fhir.dates import incidence_date
-from gateway.doors.fhir.definitions import guide
-from gateway.doors.fhir.numbers import completed_years, days
-from gateway.doors.fhir.parameters.nouns import HL7, Parameter, any_of, chained, missing, none_of
-from gateway.doors.fhir.parameters.patient import ID_DEFINITION, PATIENT, SOURCE
-from gateway.doors.fhir.parameters.values import coded, constant, record, record_id
-from gateway.doors.fhir.valuesets import in_value_set
+from gateway.doors.fhir.search.dates import incidence_date
+from gateway.doors.fhir.search.numbers import completed_years, days
+from gateway.doors.fhir.search.parameters.nouns import HL7, Parameter, any_of, chained, missing, none_of
+from gateway.doors.fhir.search.parameters.patient import ID_DEFINITION, PATIENT, SOURCE
+from gateway.doors.fhir.search.parameters.values import coded, constant, record, record_id
+from gateway.doors.fhir.search.valuesets import in_value_set
 
 ORDERED = "Prefixes eq ne gt lt ge le sa eb ap."
 PARTIAL = (

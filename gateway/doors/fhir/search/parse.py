@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gateway.doors.fhir.controls import CONTROL_NAMES, CURSOR, DEFAULTS, Controls, controlled
-from gateway.doors.fhir.grammar import alternatives
 from gateway.doors.fhir.observations import KIND, ObservationKind
-from gateway.doors.fhir.parameters import Builder, Parameter, Searchable
-from gateway.doors.fhir.ranges import join_ranges
+from gateway.doors.fhir.search.controls import CONTROL_NAMES, CURSOR, DEFAULTS, Controls, controlled
+from gateway.doors.fhir.search.grammar import alternatives
+from gateway.doors.fhir.search.parameters import Builder, Parameter, Searchable
+from gateway.doors.fhir.search.ranges import join_ranges
 from gateway.errors import BadQuestion, TooCostly, Unsupported
 from gateway.model.query import And, CaseQuery, Expr, Known, Order, Page, Unit
 from gateway.planner.rewrite.constants import conjunction, fold_constants

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from gateway.doors.fhir.definitions import Resource
-from gateway.doors.fhir.from_xml import DEEPEST, from_xml
+from gateway.doors.fhir.wire.from_xml import DEEPEST, from_xml
 from gateway.errors import BadQuestion
 
 MOST_BODY_BYTES = 8_388_608

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.doors.fhir.definitions import guide
-from gateway.doors.fhir.grammar import unescape
+from gateway.doors.fhir.search.grammar import unescape
 from gateway.errors import BadQuestion
 from gateway.model.query import Expr, Known, Not, Or, Unit
 

@@ -11,12 +11,12 @@ from urllib.parse import unquote_to_bytes
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from gateway.doors.fhir.bodies import media_type_of, read_bytes, read_resource
-from gateway.doors.fhir.controls import REQUIRE_COMPLETE
-from gateway.doors.fhir.formats import JSON, PRETTY_JSON, Format, negotiate
-from gateway.doors.fhir.operation import parameters_of
-from gateway.doors.fhir.parse import Pairs
-from gateway.doors.fhir.shape import WHOLE, Shape, shape_of
+from gateway.doors.fhir.search.controls import REQUIRE_COMPLETE
+from gateway.doors.fhir.search.parse import Pairs
+from gateway.doors.fhir.search.shape import WHOLE, Shape, shape_of
+from gateway.doors.fhir.wire.bodies import media_type_of, read_bytes, read_resource
+from gateway.doors.fhir.wire.formats import JSON, PRETTY_JSON, Format, negotiate
+from gateway.doors.fhir.wire.operation import parameters_of
 from gateway.errors import BadQuestion
 
 FORM = "application/x-www-form-urlencoded"

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from gateway.doors.fhir.grammar import Token, token, unescape
 from gateway.doors.fhir.observations import CATEGORIES, KIND, KINDS, ObservationKind, parts_of, value_system
-from gateway.doors.fhir.parameters.condition import RECORDED
-from gateway.doors.fhir.parameters.nouns import HL7, Builder, Parameter, chained, none_of
-from gateway.doors.fhir.parameters.patient import ID_DEFINITION, PATIENT, SOURCE
-from gateway.doors.fhir.parameters.values import constant, record
+from gateway.doors.fhir.search.grammar import Token, token, unescape
+from gateway.doors.fhir.search.parameters.condition import RECORDED
+from gateway.doors.fhir.search.parameters.nouns import HL7, Builder, Parameter, chained, none_of
+from gateway.doors.fhir.search.parameters.patient import ID_DEFINITION, PATIENT, SOURCE
+from gateway.doors.fhir.search.parameters.values import constant, record
 from gateway.errors import BadQuestion
 from gateway.model.query import NOTHING, And, Expr, OneOf, Or, RecordIn
 

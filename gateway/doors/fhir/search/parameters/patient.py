@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.doors.fhir.codes import sex
-from gateway.doors.fhir.parameters.nouns import HL7, Parameter, missing, none_of
-from gateway.doors.fhir.parameters.values import boolean, coded, identifier, record_id, registry
+from gateway.doors.fhir.search.codes import sex
+from gateway.doors.fhir.search.parameters.nouns import HL7, Parameter, missing, none_of
+from gateway.doors.fhir.search.parameters.values import boolean, coded, identifier, record_id, registry
 
 VITAL_STATUS = {"true": "dead", "false": "alive"}
 

@@ -1,6 +1,6 @@
 """The elements of FHIR R4 types: order, type, cardinality, summary flag (the official definitions, HL7, CC0).
 
-Read from profiles/fhir/elements.tsv, which gateway.doors.fhir.build_elements makes.
+Read from profiles/fhir/elements.tsv, which gateway.doors.fhir.search.build_elements makes.
 """
 
 from __future__ import annotations

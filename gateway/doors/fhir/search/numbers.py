@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from gateway.doors.fhir.grammar import prefixed
+from gateway.doors.fhir.search.grammar import prefixed
 from gateway.errors import BadQuestion
 from gateway.model.query import NOTHING, Between, Expr, Not
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from gateway.doors.fhir.shape import ELEMENTS, SUMMARY
+from gateway.doors.fhir.search.shape import ELEMENTS, SUMMARY
 from gateway.errors import BadQuestion
 
 DEFAULT_COUNT = 50
@@ -85,7 +85,7 @@ def _cursor(controls: Controls, value: str) -> Controls:
 
 
 def _of_answer(controls: Controls, _value: str) -> Controls:
-    """A parameter that gateway.doors.fhir.request has read already."""
+    """A parameter that gateway.doors.fhir.wire.request has read already."""
     return controls
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.doors.fhir.codes import term
 from gateway.doors.fhir.definitions import CodeSystemUrl, code_system_of_url, code_systems, guide
-from gateway.doors.fhir.grammar import unescape
+from gateway.doors.fhir.search.codes import term
+from gateway.doors.fhir.search.grammar import unescape
 from gateway.errors import BadQuestion, Unsupported
 from gateway.model.query import EVERYTHING, DiagnosisIn, Expr, Or, Term
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from gateway.doors.fhir.grammar import prefixed
+from gateway.doors.fhir.search.grammar import prefixed
 from gateway.errors import BadQuestion
 from gateway.model.dates import DateInterval
 from gateway.model.query import NOTHING, DateBetween, Expr, Not

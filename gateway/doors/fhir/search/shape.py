@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.doors.fhir.definitions import Resource
-from gateway.doors.fhir.elements import Element, types
+from gateway.doors.fhir.search.elements import Element, types
 from gateway.errors import BadQuestion
 
 SUMMARY = "_summary"

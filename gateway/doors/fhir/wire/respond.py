@@ -5,9 +5,9 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.doors.fhir.conditional import CONDITIONAL, is_unchanged, validators
 from gateway.doors.fhir.definitions import Resource
-from gateway.doors.fhir.formats import Format
+from gateway.doors.fhir.wire.conditional import CONDITIONAL, is_unchanged, validators
+from gateway.doors.fhir.wire.formats import Format
 
 
 def respond(

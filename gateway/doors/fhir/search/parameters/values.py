@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gateway.doors.fhir.grammar import Token, token, unescape
-from gateway.doors.fhir.parameters.nouns import Builder
+from gateway.doors.fhir.search.grammar import Token, token, unescape
+from gateway.doors.fhir.search.parameters.nouns import Builder
 from gateway.errors import BadQuestion
 from gateway.model.fields import FIELDS
 from gateway.model.query import EVERYTHING, NOTHING, Expr, OneOf, RecordIn

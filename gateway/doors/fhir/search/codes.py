@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from gateway.doors.fhir.definitions import CodeSystemUrl, code_system_of_url, code_systems
-from gateway.doors.fhir.grammar import Token, token, unescape
+from gateway.doors.fhir.search.grammar import Token, token, unescape
 from gateway.errors import BadQuestion, Unsupported
 from gateway.model.query import NOTHING, DiagnosisIn, Expr, OneOf, Term
 from terminology import TerminologyError, load, parse_topography

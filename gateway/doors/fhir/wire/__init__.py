@@ -1,0 +1,1 @@
+"""How requests become values and answers become bytes: bodies, formats, headers, errors."""
