@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.doors.fhir.definitions import Resource
+from gateway.doors.fhir.search.elements import in_order
 from gateway.doors.fhir.terminology.brought import canonical_of
 from gateway.doors.fhir.terminology.expansion import Expansion, supplements_of
 from gateway.doors.fhir.terminology.library import Library
@@ -32,7 +33,8 @@ def expand(library: Library, value_set: Resource, given: Given) -> Resource:
     """
     options = library.options
     dropped = set(DROPPED) - ({"compose", "extension"} if options.include_definition else set())
-    kept = {name: value for name, value in value_set.items() if name not in dropped}
+    asked = {name: value for name, value in value_set.items() if name not in dropped}
+    kept = {"resourceType": "ValueSet", **in_order(asked, "ValueSet")}
     if "expansion" in value_set:
         return kept
     library.required |= set(options.supplements) | supplements_of(value_set)

@@ -154,3 +154,21 @@ def test_blanks_of_an_accept_language_header_are_not_repeated(client: Client, of
     noted = {item["name"]: item for item in answer.json()["expansion"]["parameter"]}
     assert noted["displayLanguage"]["valueCode"] == "de, en"
     assert official.json_faults(answer.json()) == []
+
+
+def test_a_value_set_in_any_order_of_elements_is_repeated_in_that_of_the_specification(
+    client: Client, official: OfficialSchemas
+) -> None:
+    include = {"concept": [{"display": "own words", "code": "IV(a)"}], "version": "2017", "system": ICCC3}
+    brought = {"status": "active", "name": "Own", "url": "http://example.org/own", "resourceType": "ValueSet"}
+    body = {
+        "resourceType": "Parameters",
+        "parameter": [
+            {"name": "valueSet", "resource": {"compose": {"include": [include]}, **brought}},
+            {"name": "includeDefinition", "valueBoolean": True},
+        ],
+    }
+    for accept in ("application/fhir+json", "application/fhir+xml"):
+        answer = client.request("POST", "/ValueSet/$expand", json=body, headers={"accept": accept})
+        assert answer.status_code == 200
+        check(answer, official)
