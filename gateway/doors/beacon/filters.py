@@ -171,7 +171,7 @@ def _from_text(text: str) -> Mapping[str, object]:
 def _check_scope(item: Mapping[str, object], where: str) -> None:
     asked = [*_as_list(item.get("scope", [])), *_as_list(item.get("scopes", []))]
     for scope in asked:
-        if scope not in SCOPES:
+        if not isinstance(scope, str) or scope not in SCOPES:
             raise Unsupported(f"scope {str(scope)[:SHOWN]!r} is not served", where=where, expected="scope individual")
 
 

@@ -152,6 +152,7 @@ def test_a_complete_code_needs_no_descendants_and_a_group_is_nothing_without_the
         ({"id": "NCIT:C3270", "similarity": "high"}, "similarity 'high'"),
         ({"id": "NCIT:C3270", "scope": "biosamples"}, "scope 'biosamples'"),
         ({"id": "NCIT:C3270", "scopes": ["runs"]}, "scope 'runs'"),
+        ({"id": "NCIT:C3270", "scope": {}}, "scope"),
         ({"id": "NCIT:C3270", "includeDescendantTerms": "yes"}, "not a boolean"),
         ({"id": "NCIT:C3270", "colour": "red"}, "unknown key 'colour'"),
         ({"id": "age", "operator": ">", "value": "P2Y", "similarity": "exact"}, "does not apply"),
