@@ -61,6 +61,9 @@ def through_the_server(settings: Path, seconds: float) -> None:
     hello, page, xml, total = found.values()
     print("  requests/s: " + ", ".join(f"{name} {rate:.0f}" for name, rate in found.items()))
     at_least("new page of 100 Conditions vs hello", page / hello, 0.3)
+    print(
+        f"  a constant body of the size of such a page, from a bare server: {ceiling(pages, seconds):.2f} x its hello"
+    )
     at_least("new total (_summary=count) vs hello", total / hello, 0.5)
     at_least(
         "new page of 100 Conditions vs fhirstarter, the same cases", page / fhirstarter(settings, pages, seconds), 50
@@ -73,6 +76,15 @@ def _conditions(port: int, path: str) -> list[object]:
     with urlopen(f"http://127.0.0.1:{port}{path}") as answer:
         entries = orjson.loads(answer.read())["entry"]
     return [entry["resource"] for entry in entries if entry["search"]["mode"] == "match"]
+
+
+def ceiling(pages: Mapping[str, list[object]], seconds: float) -> float:
+    """Requests per second for a constant body as large as a page, against a hello of the same bare server."""
+    size = sum(len(orjson.dumps(page)) for page in pages.values()) // len(pages)
+    port = free_port()
+    with server([sys.executable, "-m", "benchmarks._constant", str(size), str(port)], port, "/hello"):
+        found = compared(port, {"hello": ["/hello"], "body": ["/body"]}, seconds=seconds)
+    return found["body"] / found["hello"]
 
 
 def fhirstarter(settings: Path, pages: Mapping[str, list[object]], seconds: float) -> float:
