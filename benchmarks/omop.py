@@ -275,7 +275,7 @@ def compile_share(source: OmopSource, query: CaseQuery) -> float:
     with engine.session(Deadline.after(60)) as inner:
         session = _Timed(inner)
         started = time.thread_time()
-        prepared = prepare(state, query, lambda _: 1 / 0)
+        prepared = prepare(state, query, lambda _: 1 / 0, lambda _: [])
         asking = Asking(session, engine.dialect, state, prepared, source._terminology, query.iccc)
         asking.count(query.by, query.unit)
         own = time.thread_time() - started - session.own_seconds
