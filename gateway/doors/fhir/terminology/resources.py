@@ -59,7 +59,7 @@ def code_system_head(known: CodeSystemUrl, system: CodeSystem, resource_id: str)
         "versionNeeded": False,
         "content": system.content,
         "count": len(system.concepts),
-        "property": [{**item, "uri": property_url(item["code"])} for item in system.properties],
+        "property": [{"code": item["code"], "uri": property_url(item["code"]), **item} for item in system.properties],
     }
 
 

@@ -207,3 +207,11 @@ def test_every_operation_of_the_statement_has_its_definition_here(client: Client
 
 def test_an_operation_outcome_is_not_stored(client: Client) -> None:
     assert client.get("/OperationOutcome").status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["CodeSystem", "ValueSet", "NamingSystem"])
+def test_every_whole_resource_is_valid_in_xml(client: Client, official: OfficialSchemas, kind: str) -> None:
+    names = [each["id"] for each in matches(client.json(f"/{kind}?_count=1000&_elements=id"))]
+    whole = names if kind == "CodeSystem" else names[::9]
+    for name in whole:
+        assert official.xml_faults(client.get(f"/{kind}/{name}?_format=xml").content) == [], name
