@@ -16,6 +16,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 READY_SECONDS = 60
+_LARGEST_ANSWER = 16 * 1024 * 1024
 
 
 def line(what: str, found: float, goal: str, *, met: bool) -> None:
@@ -81,13 +82,14 @@ def _load(port: int, paths: list[str], seconds: float, clients: int) -> float:
     end = time.perf_counter() + seconds
 
     def run(which: int) -> None:
+        buffer = memoryview(bytearray(_LARGEST_ANSWER))
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             requests = [f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode() for path in paths]
             number = which
             while time.perf_counter() < end:
                 connection.sendall(requests[number % len(requests)])
-                _read_answer(connection, paths[number % len(paths)])
+                _read_answer(connection, paths[number % len(paths)], buffer)
                 number += clients
                 done[which] += 1
 
@@ -100,21 +102,28 @@ def _load(port: int, paths: list[str], seconds: float, clients: int) -> float:
     return sum(done) / (time.perf_counter() - started)
 
 
-def _read_answer(connection: socket.socket, path: str) -> None:
-    data = connection.recv(65536)
-    while b"\r\n\r\n" not in data:
-        data += connection.recv(65536)
-    head, _, body = data.partition(b"\r\n\r\n")
-    if not head.startswith(b"HTTP/1.1 200"):
+def _read_answer(connection: socket.socket, path: str, buffer: memoryview) -> None:
+    """Read one answer into a buffer that is there already: a client that allocates is slower than what it measures."""
+    got = 0
+    while (end := bytes(buffer[: min(got, 4096)]).find(b"\r\n\r\n")) < 0:
+        got += _received(connection, buffer[got:])
+    head = bytes(buffer[:end]).lower()
+    if not head.startswith(b"http/1.1 200"):
         raise RuntimeError(f"{path}: {head[:60]!r}")
-    lowered = head.lower()
-    if b"transfer-encoding: chunked" in lowered:
-        while not body.endswith(b"0\r\n\r\n"):
-            body += connection.recv(65536)
+    if b"transfer-encoding: chunked" in head:
+        while bytes(buffer[max(got - 5, 0) : got]) != b"0\r\n\r\n":
+            got += _received(connection, buffer[got:])
         return
-    length = int(lowered.split(b"content-length:")[1].split(b"\r\n")[0])
-    while len(body) < length:
-        body += connection.recv(65536)
+    length = end + 4 + int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+    while got < length:
+        got += _received(connection, buffer[got:])
+
+
+def _received(connection: socket.socket, buffer: memoryview) -> int:
+    number = connection.recv_into(buffer)
+    if not number:
+        raise RuntimeError("the server ended the connection, or an answer is larger than the buffer")
+    return number
 
 
 def _wait(port: int, path: str, process: subprocess.Popen[bytes]) -> None:

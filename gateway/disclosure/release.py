@@ -69,6 +69,8 @@ class Shown:
         Time of the question, UTC.
     loaded
         When each snapshot of a source was loaded, by source and snapshot.
+    lasting
+        See gateway.disclosure.released.ReleasedAnswer.
     """
 
     gateway: str
@@ -77,6 +79,7 @@ class Shown:
     asked_at: dt.datetime
     next_cursor: str | None = None
     loaded: Mapping[tuple[str, str | None], str | None] = field(default_factory=dict)
+    lasting: bool = False
 
 
 class Made(NamedTuple):
@@ -152,6 +155,7 @@ def release(
         gateway=shown.gateway,
         asked_at=shown.asked_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
         notes=answer.notes,
+        lasting=shown.lasting,
     )
 
 

@@ -108,6 +108,9 @@ class ReleasedAnswer:
         One page of cases (record granularity only).
     next_cursor
         Opaque signed token of the next page, None on the last.
+    lasting
+        It stays the answer for as long as the snapshots of the sources serve: no live source was asked, and none
+        was out of time or out of order.
     """
 
     query: CaseQuery
@@ -122,3 +125,4 @@ class ReleasedAnswer:
     gateway: str
     asked_at: str
     notes: tuple[str, ...] = ()
+    lasting: bool = False

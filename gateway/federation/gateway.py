@@ -110,8 +110,8 @@ class Gateway:
         known = self.cache.get(key)
         if known is not None:
             return replace(known, asked_at=_stamp(asked_at))
-        found, lasting = await self._answer(query, requester, granularity, cursor, abilities, asked_at)
-        if lasting and all(source.status in LASTING for source in found.sources):
+        found = await self._answer(query, requester, granularity, cursor, abilities, asked_at)
+        if found.lasting:
             self.cache.put(key, found)
         return found
 
@@ -123,8 +123,7 @@ class Gateway:
         cursor: str | None,
         abilities: Mapping[str, Capabilities],
         asked_at: dt.datetime,
-    ) -> tuple[ReleasedAnswer, bool]:
-        """The released answer, and whether it holds as long as the snapshots do (no live source was asked)."""
+    ) -> ReleasedAnswer:
         check_size(query)
         self._check_registries(query)
         deadline = Deadline.after(self.deadline_seconds)
@@ -143,9 +142,13 @@ class Gateway:
             page = await self._records(query, requester, plan, ordered, cursor, text, abilities, deadline)
         elif cursor is not None:
             raise BadQuestion("no records may be paged here", where="page", expected="a question for counts")
-        shown = Shown(self.id, self._titles(abilities), granularity, asked_at, page.next_cursor, _loaded(abilities))
-        lasting = all(abilities[name].snapshot for name, step in plan.items() if is_asked(step))
-        return release(answer, self.policies, requester, page.cases, self.terminology, shown), lasting
+        lasting = all(outcome.status in LASTING for outcome in ordered) and all(
+            abilities[name].snapshot for name, step in plan.items() if is_asked(step)
+        )
+        shown = Shown(
+            self.id, self._titles(abilities), granularity, asked_at, page.next_cursor, _loaded(abilities), lasting
+        )
+        return release(answer, self.policies, requester, page.cases, self.terminology, shown)
 
     async def _records(
         self,

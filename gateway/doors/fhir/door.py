@@ -12,6 +12,7 @@ from gateway.disclosure.released import ReleasedAnswer, ReleasedSource
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.recordversions import Version, release_digest, version_of, with_version
 from gateway.doors.fhir.render.condition import ConditionRenderer, GroupName, source_url
+from gateway.doors.fhir.wire.repeats import Repeats
 from gateway.doors.fhir.wire.request import Asked
 from gateway.federation.gateway import Gateway
 from terminology import TerminologyError
@@ -25,11 +26,18 @@ Snapshots = tuple[tuple[str, str | None, str | None], ...]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Answer of an interaction: a resource, or JSON that is ready."""
+    """Answer of an interaction: a resource, or JSON that is ready.
+
+    Attributes
+    ----------
+    lasting
+        The same request gets the same answer for as long as no source switches its snapshot.
+    """
 
     resource: Resource
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,8 @@ class Door:
         Eight digits for the policy of each source, see gateway.doors.fhir.recordversions.
     renderers
         Kept, for they keep what they have written.
+    repeats
+        Answers that are sent again.
     """
 
     gateway: Gateway
@@ -53,6 +63,7 @@ class Door:
     group_name: GroupName
     digests: Mapping[str, str]
     renderers: MutableMapping[Snapshots, ConditionRenderer] = field(default_factory=lambda: LRUCache(KEPT_RENDERERS))
+    repeats: Repeats = field(default_factory=Repeats)
 
     def conditions(self, answer: ReleasedAnswer) -> ConditionRenderer:
         """Renderer of the Conditions of an answer, which knows the version of each registry's records."""

@@ -113,11 +113,19 @@ def _refusal(text: str) -> Endpoint:
 
 def _endpoint(door: Door, interaction: Interaction, resource: str = "", *, operation: bool = False) -> Endpoint:
     async def endpoint(request: Request) -> Response:
+        snapshots = tuple(door.gateway.snapshots().values())
+        key = door.repeats.key(request, snapshots)
+        known = door.repeats.get(request, key)
+        if known is not None:
+            return known
         asked = await read_request(request, resource, operation=operation)
         if resource and not operation:
             check_shape(asked.shape, resource)
         reply = await interaction(door, asked)
-        return respond(request, shaped(reply.resource, asked.shape), asked.format, reply.status, reply.headers)
+        response = respond(request, shaped(reply.resource, asked.shape), asked.format, reply.status, reply.headers)
+        if reply.lasting and snapshots == tuple(door.gateway.snapshots().values()):
+            door.repeats.put(request, key, response)
+        return response
 
     return endpoint
 

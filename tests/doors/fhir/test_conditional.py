@@ -152,6 +152,47 @@ def test_a_live_registry_has_no_versions() -> None:
     assert client.get("/Condition/live.c1/_history/1").status_code == 404
 
 
+REPEATED = ("/Condition?_count=20", "/Condition?_summary=count", "/Patient?gender=female", "/Observation?_count=5")
+
+
+@pytest.mark.parametrize("path", REPEATED)
+def test_an_answer_given_again_changes_with_the_snapshot(path: str) -> None:
+    source = registry("one", "FR", make_cases("one", "FR", 60, 5))
+    client = Client(create(gateway_of(source)))
+    first = client.get(path)
+    for method, status in (("GET", 200), ("HEAD", 200)):
+        again = client.request(method, path)
+        assert (again.status_code, dict(again.headers)) == (status, dict(first.headers))
+        assert again.content == (first.content if method == "GET" else b"")
+    assert client.get(path, headers={"accept": "application/fhir+xml"}).content.startswith(b"<")
+    assert client.get(f"{path}&foo=1").status_code == 400
+    assert client.get(f"{path}&foo=1", headers={"prefer": "handling=lenient"}).status_code == 200
+    source.cases = source.cases[:30]
+    source.ability = replace(source.ability, snapshot="one-2")
+    assert client.get(path).content != first.content
+    assert client.get(path).content == client.get(path).content
+
+
+@pytest.mark.parametrize("path", REPEATED)
+def test_what_a_live_registry_said_is_not_said_again(path: str) -> None:
+    live = registry("live", "FR", make_cases("live", "FR", 60, 5))
+    live.ability = replace(live.ability, snapshot=None, loaded_at=None)
+    client = Client(create(gateway_of(live)))
+    first = client.get(path).content
+    live.cases = live.cases[:30]
+    assert client.get(path).content != first
+
+
+@pytest.mark.parametrize("path", REPEATED)
+def test_a_registry_that_was_out_of_order_is_asked_again(path: str) -> None:
+    source = registry("one", "FR", make_cases("one", "FR", 60, 5))
+    source.error = GONE
+    client = Client(create(gateway_of(source)))
+    without = client.get(path).content
+    source.error = None
+    assert client.get(path).content != without
+
+
 def test_another_policy_makes_another_version() -> None:
     policies = {release_digest(load_policy(name)) for name in ("open", "count", "closed")}
     assert len(policies) == 3

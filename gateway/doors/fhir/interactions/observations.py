@@ -73,7 +73,8 @@ async def search_observations(door: Door, asked: Asked) -> Reply:
     if is_required(asked, wanted) and (refusal := refusal_of(wanted, answers, total)):
         return refusal
     bundle = search_set(wanted, answers, total, _sorted(shown), following, door.base, posted=asked.posted)
-    return Reply(bundle, headers=changed_header(last_changed(answers)))
+    lasting = all(answer.lasting for answer in answers) and not (wanted.includes or wanted.reverse_includes)
+    return Reply(bundle, headers=changed_header(last_changed(answers)), lasting=lasting)
 
 
 async def read_observation(door: Door, asked: Asked) -> Reply:

@@ -48,7 +48,9 @@ async def search(door: Door, asked: Asked) -> Reply:
     if digest:
         rest = {**bundle, "entry": bundle["entry"][1:]}  # the first holds the whole page, see page_json
         headers["ETag"] = tag_of(orjson.dumps(rest), digest)
-    return Reply(bundle, headers=headers)
+    # Patients that are included come with an answer of their own.
+    lasting = answer.lasting and not (wanted.includes or wanted.reverse_includes)
+    return Reply(bundle, headers=headers, lasting=lasting)
 
 
 def read_search(door: Door, asked: Asked) -> Search:

@@ -34,6 +34,16 @@ def respond_bytes(request: Request, body: bytes, media_type: str, status: int) -
     return _sent(request, body, media_type, status, headers)
 
 
+def sent_again(request: Request, known: Response) -> Response:
+    """Response that was sent before, as this request gets it."""
+    if is_unchanged(request.headers, known.headers):
+        kept = {name: value for name, value in known.headers.items() if not name.startswith("content-")}
+        return Response(None, 304, kept)
+    if request.method == "HEAD":
+        return _sent(request, bytes(known.body), known.media_type or "", known.status_code, dict(known.headers))
+    return known
+
+
 def _sent(request: Request, body: bytes, media_type: str, status: int, headers: dict[str, str]) -> Response:
     response = Response(body, status, headers, media_type=media_type)
     if request.method == "HEAD":
