@@ -2,16 +2,20 @@
 
 The first figure asks several hundred codes again and again; the second asks every code once, so that no answer is
 kept from before. An expansion is timed in the process, without HTTP.
+
+Another terminology server that runs on this machine and holds our CodeSystem resources of ICD-O-3 is asked the same
+questions in the same run if ICCD_PEER names its base URL, such as http://127.0.0.1:8420/tx/r4.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from benchmarks.http import HELLO
 from benchmarks.shared import at_least, at_most, free_port, requests_per_second, server
@@ -20,6 +24,7 @@ ICCC3 = "http://terminology.hl7.org/CodeSystem/iccc-3"
 ICDO3 = "http://terminology.hl7.org/CodeSystem/icd-o-3"
 LARGEST_GROUP = "XI"
 SAME = 400
+PEER_VARIABLE = "ICCD_PEER"
 
 
 def main(*, quick: bool = False) -> None:
@@ -39,7 +44,25 @@ def main(*, quick: bool = False) -> None:
                 at_least(f"{name} through the server vs hello, {SAME} codes", again / hello, 0.6)
                 fresh = requests_per_second(port, fresh_of(make), seconds=min(seconds, 1.0))
                 print(f"  the same, every code new: {fresh / hello:.2f} x hello ({fresh:.0f}/s; hello {hello:.0f}/s)")
+                if name != "in a value set":
+                    against_a_peer(name, make, again, fresh, seconds)
     at_most(f"$expand of ICCC-3 {LARGEST_GROUP}, ms", expansion_ms(), 10)
+
+
+def against_a_peer(name: str, make: Callable[[str], list[str]], again: float, fresh: float, seconds: float) -> None:
+    """The same questions to another server, if there is one."""
+    base = os.environ.get(PEER_VARIABLE)
+    if not base:
+        print(f"  {name} of another terminology server: not measured, {PEER_VARIABLE} names none")
+        return
+    peer = urlsplit(base)
+    asked = [peer.path + path.removeprefix("/fhir") for path in make("3.2")]
+    port = peer.port or 80
+    requests_per_second(port, asked[:SAME], seconds=seconds)
+    found = requests_per_second(port, asked[:SAME], seconds=seconds)
+    found_new = requests_per_second(port, [*asked[SAME:]], seconds=seconds)
+    at_least(f"{name} vs the other server, {SAME} codes ({found:.0f}/s)", again / found, 5)
+    at_least(f"{name} vs the other server, every code new ({found_new:.0f}/s)", fresh / found_new, 5)
 
 
 def codes(edition: str) -> list[str]:

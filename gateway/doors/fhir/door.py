@@ -52,18 +52,18 @@ class Door:
         Names of ICCC-3 groups.
     digests
         Eight digits for the policy of each source, see gateway.doors.fhir.recordversions.
-    renderers
-        Kept, for they keep what they have written.
     repeats
         Answers that are sent again.
+    renderers
+        Kept, for they keep what they have written.
     """
 
     gateway: Gateway
     base: str
     group_name: GroupName
     digests: Mapping[str, str]
+    repeats: Repeats
     renderers: MutableMapping[Snapshots, ConditionRenderer] = field(default_factory=lambda: LRUCache(KEPT_RENDERERS))
-    repeats: Repeats = field(default_factory=Repeats)
 
     def conditions(self, answer: ReleasedAnswer) -> ConditionRenderer:
         """Renderer of the Conditions of an answer, which knows the version of each registry's records."""
@@ -104,4 +104,5 @@ def open_door(gateway: Gateway) -> Door:
             return None
 
     digests = {name: release_digest(gateway.policies.get(name)) for name in gateway.sources}
-    return Door(gateway, base, group_name, digests)
+    repeats = Repeats(lambda: tuple(gateway.snapshots().values()))
+    return Door(gateway, base, group_name, digests, repeats)

@@ -24,6 +24,7 @@ from gateway.doors.fhir.terminology.routes import operation_routes
 from gateway.doors.fhir.types import SERVED
 from gateway.doors.fhir.wire.formats import JSON, Format
 from gateway.doors.fhir.wire.outcome import of_error, of_status
+from gateway.doors.fhir.wire.repeats import SentAgain
 from gateway.doors.fhir.wire.request import format_of, pairs_of, read_request
 from gateway.doors.fhir.wire.respond import respond
 from gateway.errors import BadQuestion, IccdError
@@ -36,7 +37,7 @@ def create(gateway: Gateway) -> Starlette:
     """FHIR door of a gateway, to be mounted at /fhir."""
     door = open_door(gateway)
     application = Starlette(
-        middleware=[Middleware(WithoutTrailingSlash)],
+        middleware=[Middleware(WithoutTrailingSlash), Middleware(SentAgain, door.repeats)],
         routes=[
             # Routes are tried in their order: what is asked most comes first.
             *(
@@ -113,19 +114,13 @@ def _refusal(text: str) -> Endpoint:
 
 def _endpoint(door: Door, interaction: Interaction, resource: str = "", *, operation: bool = False) -> Endpoint:
     async def endpoint(request: Request) -> Response:
-        snapshots = tuple(door.gateway.snapshots().values())
-        key = door.repeats.key(request, snapshots)
-        known = door.repeats.get(request, key)
-        if known is not None:
-            return known
+        snapshots = door.repeats.snapshots()
         asked = await read_request(request, resource, operation=operation)
         if resource and not operation:
             check_shape(asked.shape, resource)
         reply = await interaction(door, asked)
         response = respond(request, shaped(reply.resource, asked.shape), asked.format, reply.status, reply.headers)
-        if reply.lasting and snapshots == tuple(door.gateway.snapshots().values()):
-            door.repeats.put(request, key, response)
-        return response
+        return door.repeats.put(request, response, snapshots) if reply.lasting else response
 
     return endpoint
 

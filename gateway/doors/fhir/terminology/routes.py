@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from cachetools import LRUCache
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -38,12 +37,10 @@ QUICK = frozenset(
     }
 )
 """Operations that take well below a millisecond over our own code systems; a thread would cost as much."""
-MOST_KEPT = 512
 LARGEST_KEPT = 16_384
-"""Answers to GET that are kept, and their largest size in bytes; they hang on nothing but the loaded terminology."""
+"""Largest size in bytes of an answer to GET that is kept; it hangs on nothing but the loaded terminology."""
 
 Answer: TypeAlias = tuple[int, bytes, str]
-Key: TypeAlias = tuple[bytes, str, str, str]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -58,22 +55,14 @@ def operation_routes(door: Door) -> list[Route]:
 
 
 def _endpoint(door: Door, kind: str, name: str) -> Endpoint:
-    kept: LRUCache[Key, Answer] = LRUCache(MOST_KEPT)
-
     async def endpoint(request: Request) -> Response:
         if request.method == "POST":
             return _respond(request, await run_in_threadpool(_answer, door, kind, name, await _read(request)))
-        key = _key(request)
-        if key not in kept:
-            read = await _read(request)
-            quick = _is_quick(door, kind, name, read.pairs)
-            found = (
-                _answer(door, kind, name, read) if quick else await run_in_threadpool(_answer, door, kind, name, read)
-            )
-            if len(found[1]) + len(key[0]) > LARGEST_KEPT:
-                return _respond(request, found)
-            kept[key] = found
-        return _respond(request, kept[key])
+        read = await _read(request)
+        quick = _is_quick(door, kind, name, read.pairs)
+        found = _answer(door, kind, name, read) if quick else await run_in_threadpool(_answer, door, kind, name, read)
+        response = _respond(request, found)
+        return response if len(found[1]) > LARGEST_KEPT else door.repeats.put(request, response)
 
     return endpoint
 
@@ -88,16 +77,6 @@ class Call:
     instance: str
     format: Format
     shape: Shape
-
-
-def _key(request: Request) -> Key:
-    headers = request.headers
-    return (
-        request.scope["query_string"],
-        headers.get("accept", ""),
-        headers.get("accept-language", ""),
-        request.path_params.get("id", ""),
-    )
 
 
 async def _read(request: Request) -> Call:
