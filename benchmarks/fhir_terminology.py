@@ -24,6 +24,7 @@ ICCC3 = "http://terminology.hl7.org/CodeSystem/iccc-3"
 ICDO3 = "http://terminology.hl7.org/CodeSystem/icd-o-3"
 LARGEST_GROUP = "XI"
 SAME = 400
+LANGUAGES = ("en-US", "en-GB", "en-CA", "en-AU", "en-NZ", "en-IE", "en-ZA", "en-IN")
 PEER_VARIABLE = "ICCD_PEER"
 
 
@@ -91,8 +92,9 @@ def memberships(edition: str) -> list[str]:
 
 
 def fresh_of(make: Callable[[str], list[str]]) -> list[str]:
-    """More questions than are kept, so that none is answered from before."""
-    return [*make("3.0"), *make("3.1"), *reversed(make("3.2"))]
+    """More questions than a run can ask, so that none is answered from before."""
+    every = [*make("3.0"), *make("3.1"), *reversed(make("3.2"))]
+    return [f"{path}&displayLanguage={language}" for language in LANGUAGES for path in every]
 
 
 def expansion_ms() -> float:
