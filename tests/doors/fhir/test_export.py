@@ -135,6 +135,41 @@ def test_a_deleted_export_is_gone_with_its_files(exporting: Gateway) -> None:
 
 
 @pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        ("application/fhir+ndjson", 200),
+        ("application/fhir+ndjson; fhirVersion=4.0", 200),
+        ("application/ndjson", 200),
+        ("application/*", 200),
+        ("*/*", 200),
+        ("", 200),
+        ("application/fhir+json", 200),
+        ("text/html, application/fhir+ndjson;q=0.1", 200),
+        ("text/html, */*;q=0.1", 200),
+        ("text/html", 406),
+        ("text/csv, image/*", 406),
+        ("application/fhir+ndjson;q=0, */*", 406),
+        ("application/fhir+ndjson;q=most", 406),
+        ("application/fhir+ndjson; fhirVersion=5.0", 406),
+    ],
+)
+def test_a_file_is_given_to_whoever_takes_ndjson(exporting: Gateway, accept: str, status: int) -> None:
+    async def session(client: httpx.AsyncClient) -> httpx.Response:
+        manifest = (await finished(client, await client.get("/$export?_type=Patient", headers=ASYNC))).json()
+        place = path_of(manifest["output"][0]["url"])
+        return await client.get(place, headers={"accept": accept, "accept-encoding": "gzip"})
+
+    answer: httpx.Response = in_one_loop(exporting, session)
+    assert answer.status_code == status
+    if status == 200:
+        assert answer.headers["content-type"].startswith("application/fhir+ndjson")
+        assert json.loads(answer.text.splitlines()[0])["resourceType"] == "Patient"
+    else:
+        assert answer.json()["resourceType"] == "OperationOutcome"
+        assert answer.json()["issue"][0]["location"] == ["http.Accept"]
+
+
+@pytest.mark.parametrize(
     ("path", "headers", "status", "named"),
     [
         ("/$export", {}, 400, "Prefer"),
