@@ -68,9 +68,13 @@ def exporting(gateway: Gateway, tmp_path: Path) -> Gateway:
     return replace(gateway, state=tmp_path)
 
 
-def exported(gateway: Gateway, path: str) -> tuple[Json, dict[str, list[Json]], dict[str, list[Json]]]:
+def exported(
+    gateway: Gateway, path: str, body: Json | None = None, prefer: str = "respond-async"
+) -> tuple[Json, dict[str, list[Json]], dict[str, list[Json]]]:
     async def session(client: httpx.AsyncClient) -> Any:
-        manifest = (await finished(client, await client.get(path, headers=ASYNC))).json()
+        method = "POST" if body else "GET"
+        started = await client.request(method, path, json=body, headers={"prefer": prefer})
+        manifest = (await finished(client, started)).json()
         return manifest, await files(client, manifest), await files(client, manifest, "error")
 
     found: tuple[Json, dict[str, list[Json]], dict[str, list[Json]]] = in_one_loop(gateway, session)
@@ -98,6 +102,42 @@ def test_a_group_is_exported_with_all_tumours_of_its_patients(exporting: Gateway
     assert {f"Patient/{each['id']}" for each in found["Patient"]} == wanted
     everything = matches(client.json("/Condition?_count=1000"))
     assert len(found["Condition"]) == sum(each["subject"]["reference"] in wanted for each in everything)
+
+
+def said_of(errors: dict[str, list[Json]], name: str) -> str:
+    """What the errors of an export say of a parameter."""
+    issues = [issue for each in errors.get("OperationOutcome", []) for issue in each["issue"]]
+    return " ".join(issue["details"]["text"] for issue in issues if issue.get("location") == [f"http.{name}"])
+
+
+@pytest.mark.parametrize("posted", [False, True])
+def test_a_type_may_be_named_in_a_parameter_of_its_own(exporting: Gateway, *, posted: bool) -> None:
+    if posted:
+        named = [{"name": "_type", "valueString": name} for name in ("Patient", "Condition")]
+        _, found, _ = exported(exporting, "/$export", {"resourceType": "Parameters", "parameter": named})
+    else:
+        _, found, _ = exported(exporting, "/$export?_type=Patient&_type=Condition")
+    assert set(found) == {"Patient", "Condition"}
+
+
+def test_what_lenient_handling_leaves_out_is_named_among_the_errors(
+    exporting: Gateway, official: OfficialSchemas
+) -> None:
+    path = "/$export?_type=Device,Patient&_typeFilter=Patient%3Fgender%3Dmale&patient=x&_until=2020-01-01T00:00:00Z"
+    manifest, found, errors = exported(exporting, path, prefer="respond-async, handling=lenient")
+    assert set(found) == {"Patient"}
+    assert [item["type"] for item in manifest["error"]] == ["OperationOutcome"]
+    assert "'Device'" in said_of(errors, "_type")
+    for name in ("_typeFilter", "patient", "_until"):
+        assert "was ignored" in said_of(errors, name)
+    assert all(official.json_faults(each) == [] for each in errors["OperationOutcome"])
+
+
+def test_types_of_which_none_is_exported_are_refused_by_lenient_handling_too(exporting: Gateway) -> None:
+    headers = {"prefer": "respond-async, handling=lenient"}
+    answer = in_one_loop(exporting, lambda client: client.get("/$export?_type=Device", headers=headers))
+    assert answer.status_code == 400
+    assert answer.json()["issue"][0]["location"] == ["http._type"]
 
 
 def test_it_runs_apart_tells_its_progress_and_refuses_to_be_asked_all_the_time(exporting: Gateway) -> None:
@@ -135,6 +175,41 @@ def test_a_deleted_export_is_gone_with_its_files(exporting: Gateway) -> None:
 
 
 @pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        ("application/fhir+ndjson", 200),
+        ("application/fhir+ndjson; fhirVersion=4.0", 200),
+        ("application/ndjson", 200),
+        ("application/*", 200),
+        ("*/*", 200),
+        ("", 200),
+        ("application/fhir+json", 200),
+        ("text/html, application/fhir+ndjson;q=0.1", 200),
+        ("text/html, */*;q=0.1", 200),
+        ("text/html", 406),
+        ("text/csv, image/*", 406),
+        ("application/fhir+ndjson;q=0, */*", 406),
+        ("application/fhir+ndjson;q=most", 406),
+        ("application/fhir+ndjson; fhirVersion=5.0", 406),
+    ],
+)
+def test_a_file_is_given_to_whoever_takes_ndjson(exporting: Gateway, accept: str, status: int) -> None:
+    async def session(client: httpx.AsyncClient) -> httpx.Response:
+        manifest = (await finished(client, await client.get("/$export?_type=Patient", headers=ASYNC))).json()
+        place = path_of(manifest["output"][0]["url"])
+        return await client.get(place, headers={"accept": accept, "accept-encoding": "gzip"})
+
+    answer: httpx.Response = in_one_loop(exporting, session)
+    assert answer.status_code == status
+    if status == 200:
+        assert answer.headers["content-type"].startswith("application/fhir+ndjson")
+        assert json.loads(answer.text.splitlines()[0])["resourceType"] == "Patient"
+    else:
+        assert answer.json()["resourceType"] == "OperationOutcome"
+        assert answer.json()["issue"][0]["location"] == ["http.Accept"]
+
+
+@pytest.mark.parametrize(
     ("path", "headers", "status", "named"),
     [
         ("/$export", {}, 400, "Prefer"),
@@ -142,6 +217,10 @@ def test_a_deleted_export_is_gone_with_its_files(exporting: Gateway) -> None:
         ("/$export?_outputFormat=csv", ASYNC, 400, "_outputFormat"),
         ("/$export?_since=2020-01-01", ASYNC, 400, "_since"),
         ("/$export?_typeFilter=Condition%3Fcode%3Dx", ASYNC, 400, "_typeFilter"),
+        ("/$export?_type=Patient&_type=Encounter", ASYNC, 400, "_type"),
+        ("/$export?_until=2020-01-01T00:00:00Z", ASYNC, 400, "_until"),
+        ("/$export?includeAssociatedData=LatestProvenanceResources", ASYNC, 400, "includeAssociatedData"),
+        ("/$export?patient=Patient/x", ASYNC, 400, "http.patient"),
         ("/Group/nobody/$export", ASYNC, 404, "Group"),
         ("/$export-status/x", {}, 404, "export"),
         ("/$export-status/..%2f..%2fsecret", {}, 404, ""),

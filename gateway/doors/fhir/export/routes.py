@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from gateway.access.requester import Requester
 from gateway.doors.fhir.door import Door
+from gateway.doors.fhir.export.accept import NDJSON, takes_ndjson
 from gateway.doors.fhir.export.jobs import FAILED, MOST_RUNNING, RUNNING, Job, Jobs, Output
 from gateway.doors.fhir.export.wanted import read_wanted
 from gateway.doors.fhir.export.write import question, write
@@ -24,7 +25,6 @@ from gateway.doors.fhir.wire.request import Asked, read_request
 from gateway.errors import BadQuestion, NotFound, NotPermitted, SourceUnavailable
 from gateway.model.capability import Granularity
 
-NDJSON = "application/fhir+ndjson"
 RETRY_SECONDS = 2
 SOONEST_SECONDS = 0.5
 """Asking for the status again sooner than this is too often."""
@@ -97,10 +97,12 @@ def _delete(door: Door) -> Endpoint:
 
 def _file(door: Door) -> Endpoint:
     async def endpoint(request: Request) -> Response:
-        jobs, job = _found(door, request, await read_request(request, ""))
+        jobs, job = _found(door, request, Asked())
         name = request.path_params["file"]
         if name not in {output.file for output in (*job.output, *job.errors)}:
             raise NotFound("no such file of an export", where="$export")
+        if not takes_ndjson(",".join(request.headers.getlist("accept"))):
+            raise HTTPException(406, f"Accept: no such format of a file; expected {NDJSON}")
         return FileResponse(jobs.place(job.id) / name, media_type=NDJSON)
 
     return endpoint

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.doors.fhir.cohort import cohort_id
 from gateway.doors.fhir.definitions import url_of_prefix
 from gateway.doors.fhir.door import Door
+from gateway.doors.fhir.search.parse import Ignored
 from gateway.doors.fhir.wire.request import Asked
 from gateway.errors import BadQuestion, NotFound, Unsupported
 from gateway.model.query import EVERYTHING, DiagnosisIn, Expr, Term
@@ -14,44 +16,64 @@ from gateway.model.query import EVERYTHING, DiagnosisIn, Expr, Term
 TYPES = ("Patient", "Condition", "Observation")
 FORMATS = frozenset({"application/fhir+ndjson", "application/ndjson", "ndjson"})
 PARAMETERS = ("_outputFormat", "_type")
+NO_PARAMETER = "an export has no such parameter here"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be exported: patients with a tumour for which `where` holds, as resources of these types."""
+    """What is to be exported: patients with a tumour for which `where` holds, as resources of these types.
+
+    Attributes
+    ----------
+    ignored
+        Parameters, or parts of them, that lenient handling left out.
+    """
 
     types: tuple[str, ...]
     where: Expr = EVERYTHING
+    ignored: tuple[Ignored, ...] = ()
 
 
 def read_wanted(door: Door, asked: Asked) -> Wanted:
-    """What a kick-off asks for.
+    """What a kick-off asks for; a parameter that comes again adds to what it said before.
 
     Raises
     ------
     Unsupported, BadQuestion
-        A parameter or value that is not served.
+        A parameter or value that is not served. Lenient handling leaves it out, unless nothing would remain.
     NotFound
         No such Group.
     """
-    types: tuple[str, ...] = TYPES
+    given: dict[str, list[str]] = {}
     for name, value in asked.pairs:
-        if name == "_outputFormat":
-            if value.replace(" ", "+") not in FORMATS:
-                raise BadQuestion(f"no format {value!r} here", where=name, expected=", ".join(sorted(FORMATS)))
-        elif name == "_type":
-            types = _types(value, lenient=asked.lenient)
-        elif not asked.lenient:
-            raise Unsupported("an export has no such parameter here", where=name, expected=", ".join(PARAMETERS))
-    return Wanted(types, _cohort(door, asked.id) if asked.id else EVERYTHING)
-
-
-def _types(value: str, *, lenient: bool) -> tuple[str, ...]:
-    given = value.split(",")
-    strange = [name for name in given if name not in TYPES]
-    if strange and not lenient:
+        given.setdefault(name, []).append(value)
+    unknown = [name for name in given if name not in PARAMETERS]
+    if unknown and not asked.lenient:
+        raise Unsupported(NO_PARAMETER, where=unknown[0], expected=", ".join(PARAMETERS))
+    _check_format(given.get("_outputFormat", ()))
+    types, strange = _types(given)
+    if strange and not (asked.lenient and types):
         raise BadQuestion(f"{strange[0]!r} is not exported", where="_type", expected=", ".join(TYPES))
-    return tuple(name for name in TYPES if name in given)
+    ignored = (
+        *(Ignored(name, NO_PARAMETER) for name in unknown),
+        *(Ignored("_type", f"{name!r} is not exported; the other types are") for name in strange),
+    )
+    return Wanted(types, _cohort(door, asked.id) if asked.id else EVERYTHING, ignored)
+
+
+def _check_format(values: Sequence[str]) -> None:
+    for value in values:
+        if value.replace(" ", "+") not in FORMATS:
+            expected = ", ".join(sorted(FORMATS))
+            raise BadQuestion(f"no format {value!r} here", where="_outputFormat", expected=expected)
+
+
+def _types(given: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Types that are exported, and what else was named."""
+    if "_type" not in given:
+        return TYPES, ()
+    named = dict.fromkeys(name for value in given["_type"] for name in value.split(","))
+    return tuple(name for name in TYPES if name in named), tuple(name for name in named if name not in TYPES)
 
 
 def _cohort(door: Door, group_id: str) -> Expr:

@@ -98,7 +98,7 @@ async def _walk(door: Door, requester: Requester, wanted: Wanted, jobs: Jobs, jo
             if cursor is None:
                 break
     output = tuple(Output(name, f"{name}.ndjson", count) for name, count in files.counts.items() if count)
-    errors = _errors(folder, answer)
+    errors = _errors(folder, wanted, answer)
     jobs.keep(job.done(answer.asked_at, patients, output, errors))
 
 
@@ -123,9 +123,12 @@ def _lines(
             yield "Observation", orjson.dumps(found)
 
 
-def _errors(folder: Path, answer: ReleasedAnswer) -> tuple[Output, ...]:
-    """What the files do not hold: registries that did not answer, withhold records or could only bound their answer."""
-    issues = issues_of(Search(SEARCHABLE["Patient"]), [answer], posted=False)
+def _errors(folder: Path, wanted: Wanted, answer: ReleasedAnswer) -> tuple[Output, ...]:
+    """What the files do not hold: what was asked for and left out, and registries that did not give all they hold.
+
+    Such a registry did not answer, withholds records or could only bound its answer.
+    """
+    issues = issues_of(Search(SEARCHABLE["Patient"], ignored=wanted.ignored), [answer], posted=False)
     if not issues:
         return ()
     (folder / "OperationOutcome.ndjson").write_bytes(b"".join(orjson.dumps(outcome([each])) + b"\n" for each in issues))
