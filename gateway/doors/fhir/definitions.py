@@ -103,6 +103,12 @@ def code_system_of_url() -> Mapping[str, CodeSystemUrl]:
     return {url: system for system in code_systems() for url in (system.url, *system.synonyms)}
 
 
+def canonical_system(url: str) -> str:
+    """The URL that we use for a code system; the several names of one of ours are one."""
+    known = code_system_of_url().get(url)
+    return known.url if known else url
+
+
 @cache
 def url_of_prefix() -> Mapping[str, str]:
     """URL that we write, by prefix of the question grammar."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.doors.fhir.definitions import Resource
+from gateway.doors.fhir.definitions import Resource, canonical_system
 from gateway.doors.fhir.terminology.brought import canonical_of, designation
 from gateway.doors.fhir.terminology.coding_versions import fits, pick, version_of
 from gateway.doors.fhir.terminology.concept_check import ConceptCheck
@@ -110,7 +110,9 @@ class Checker:
         result = True
         if part.get("system"):
             own = part.get("version", "")
-            used = part["system"] == coding["system"] and (not picked or own == picked)
+            used = canonical_system(part["system"]) == canonical_system(coding["system"]) and (
+                not picked or own == picked
+            )
             if not used or not fits(self.includes, own, coding.get("version", "")):
                 return False
             version = version_of(self.library, self.found, path, part["system"], own, coding.get("version", ""))
@@ -173,7 +175,7 @@ class Checker:
     def _excluded(self, part: Resource, path: str, coding: Resource, url: str, code: str) -> bool:
         excluded = True
         if part.get("system"):
-            if part["system"] != url:
+            if canonical_system(part["system"]) != canonical_system(url):
                 return False
             version = self.library.ruled(url, part.get("version", ""))
             system = self.library.code_system(url, version)

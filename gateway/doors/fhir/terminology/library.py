@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from gateway.doors.fhir.definitions import Resource
+from gateway.doors.fhir.definitions import Resource, guide, url_of_prefix
 from gateway.doors.fhir.terminology.brought import canonical_of, code_system_of
 from gateway.doors.fhir.terminology.issues import Issue, Refused, issue
 from gateway.doors.fhir.terminology.model import CodeSystem, Provider
@@ -212,6 +212,16 @@ def implicit_value_set(library: Library, url: str, version: str) -> Resource | N
         return None
     found: Resource = {"resourceType": "ValueSet", "url": url, "status": "active", "compose": {"include": [include]}}
     return {**found, "version": version} if version else found
+
+
+def iccc3_value_set(library: Library, url: str, version: str) -> Resource | None:
+    """Value set of ICCC-3 (`iccc-3`) or of one of its groups (`iccc-3-IVa`)."""
+    name = url.removeprefix(f"{guide().canonical}/ValueSet/")
+    if name == url or not (name == "iccc-3" or name.startswith("iccc-3-")):
+        return None
+    members = f"=isa/{name.removeprefix('iccc-3-')}" if name != "iccc-3" else ""
+    found = implicit_value_set(library, f"{url_of_prefix()['ICCC3']}?fhir_vs{members}", version)
+    return found and {**found, "url": url}
 
 
 def _is_language_pack(supplement: Resource) -> bool:

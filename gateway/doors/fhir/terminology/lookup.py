@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from gateway.doors.fhir.definitions import Resource
+from gateway.doors.fhir.definitions import Resource, canonical_system
 from gateway.doors.fhir.terminology import names
 from gateway.doors.fhir.terminology.issues import Refused
 from gateway.doors.fhir.terminology.library import Library, unknown_system
 from gateway.doors.fhir.terminology.model import CodeSystem, Concept
 from gateway.doors.fhir.terminology.options import Given
 from gateway.doors.fhir.terminology.statuses import unknown_code
+from gateway.doors.fhir.terminology.versions import matches
 from gateway.errors import BadQuestion
 
 
@@ -60,9 +61,15 @@ def subsumes(library: Library, given: Given, url: str = "", version: str = "") -
         A code is missing, or the codings are of different code systems.
     """
     first, second = given.element("codingA") or {}, given.element("codingB") or {}
-    if first.get("system") != second.get("system"):
+    if canonical_system(str(first.get("system", ""))) != canonical_system(str(second.get("system", ""))):
         raise BadQuestion("the codings are of different code systems", where="codingB", expected="one code system")
-    system = _system(library, given, url or str(first.get("system") or given.text("system")), first, version)
+    versions = {str(coding["version"]) for coding in (first, second) if coding.get("version")}
+    if len(versions) > 1:
+        raise BadQuestion(
+            "the codings are of different versions", where="codingB", expected=f"one of {sorted(versions)}"
+        )
+    named = first if first.get("version") else second
+    system = _system(library, given, url or str(first.get("system") or given.text("system")), named, version)
     one = _concept(system, str(first.get("code") or given.text("codeA")), "codeA")
     other = _concept(system, str(second.get("code") or given.text("codeB")), "codeB")
     if one.code == other.code:
@@ -79,10 +86,16 @@ def subsumes(library: Library, given: Given, url: str = "", version: str = "") -
 def _system(library: Library, given: Given, url: str, coding: Resource, default: str) -> CodeSystem:
     if not url:
         raise BadQuestion("no code system is named", where="system", expected="the URL of a code system")
-    version = library.ruled(url, str(coding.get("version") or given.text("version") or default))
+    asked = str(coding.get("version") or given.text("version"))
+    if default and asked and not matches(asked, default):
+        raise BadQuestion("this instance is another version", where="version", expected=default)
+    version = library.ruled(url, asked or default)
     found = library.code_system(url, version)
     if found is None:
         raise Refused(unknown_system(library, url, version, "system"), status=404)
+    broken = library.broken_rule(found)
+    if broken:
+        raise Refused(broken, status=422)
     return found
 
 

@@ -40,6 +40,10 @@ EXTENSION_PROPERTIES: Mapping[str, tuple[str, str, str]] = {
 }
 
 
+ORDER = ("extension", "system", "abstract", "inactive", "version", "code", "display", "designation")
+"""Elements of ValueSet.expansion.contains as XML needs them."""
+
+
 @dataclass
 class Member:
     """A code of an expansion, and its place in the tree."""
@@ -97,7 +101,7 @@ class MemberWriter:
         properties = list({item["code"]: item for item in self._properties(system, concept, member)}.values())
         if properties:
             element.setdefault("extension", []).extend(map(_contains_property, properties))
-        return element
+        return {name: element[name] for name in ORDER if name in element}
 
     def _wanted(self, name: Designation) -> bool:
         if not self.options.designations:

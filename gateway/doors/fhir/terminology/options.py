@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from gateway.doors.fhir.definitions import Resource
+from gateway.doors.fhir.definitions import Resource, canonical_system
 from gateway.doors.fhir.terminology.languages import Languages, languages_of
 from gateway.doors.fhir.terminology.model import extension_value, value_of
 from gateway.doors.fhir.terminology.versions import VersionRule
@@ -123,7 +123,7 @@ class Options:
 
     def of(self, url: str) -> Iterable[VersionRule]:
         """Rules for a canonical."""
-        return (rule for rule in self.rules if rule.url == url)
+        return (rule for rule in self.rules if canonical_system(rule.url) == canonical_system(url))
 
     def within(self, value_set: Resource) -> Options:
         """Options with what a value set says of itself, where the request says nothing."""

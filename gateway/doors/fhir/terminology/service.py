@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gateway.doors.fhir.definitions import Resource, conformance_resources, guide, url_of_prefix
+from gateway.doors.fhir.definitions import Resource, conformance_resources
 from gateway.doors.fhir.search.elements import in_order
 from gateway.doors.fhir.terminology.expand import expand
 from gateway.doors.fhir.terminology.findings import Asked
 from gateway.doors.fhir.terminology.issues import Refused, issue
-from gateway.doors.fhir.terminology.library import Index, Library, implicit_value_set, indexed, unknown_system
+from gateway.doors.fhir.terminology.library import Index, Library, iccc3_value_set, indexed, unknown_system
 from gateway.doors.fhir.terminology.lookup import lookup, subsumes
 from gateway.doors.fhir.terminology.model import CodeSystem
 from gateway.doors.fhir.terminology.options import Given, options_of
@@ -19,6 +19,7 @@ from gateway.doors.fhir.terminology.own import OwnSystems
 from gateway.doors.fhir.terminology.shelf import shelf_of
 from gateway.doors.fhir.terminology.translate import translate
 from gateway.doors.fhir.terminology.validate import validate
+from gateway.doors.fhir.terminology.versions import matches
 from gateway.errors import BadQuestion, NotFound
 from terminology import Terminology
 
@@ -87,13 +88,15 @@ def validate_in_code_system(asked: Call) -> Resource:
     """CodeSystem $validate-code."""
     given, library = asked.given, asked.library
     url, version = _instance(asked)
-    url = url or given.text("url", "system")
+    if version and given.text("version") and not matches(given.text("version"), version):
+        raise BadQuestion("this instance is another version", where="version", expected=version)
+    brought = given.element("codeSystem")
+    url = url or given.text("url", "system") or str((brought or {}).get("url", ""))
     coding = {"code": given.text("code"), "system": url, "version": given.text("version") or version}
     coded = _coded(given, coding)
     first = coded.codings[0] if coded.codings else {}
     url = url or str(first.get("system", ""))
     version = library.ruled(url, given.text("version") or str(first.get("version", "")) or version)
-    brought = given.element("codeSystem")
     if brought:
         library.bring(brought)
         url, version = str(brought.get("url", "")), str(brought.get("version", ""))
@@ -191,20 +194,6 @@ def _value_set_instance(asked: Call) -> Resource:
     if found is None:
         raise NotFound("this ValueSet has no such version", where="valueSetVersion")
     return found
-
-
-def _own_base() -> str:
-    return f"{guide().canonical}/ValueSet/"
-
-
-def iccc3_value_set(library: Library, url: str, version: str) -> Resource | None:
-    """Value set of ICCC-3 (`iccc-3`) or of one of its groups (`iccc-3-IVa`)."""
-    name = url.removeprefix(_own_base())
-    if name == url or not (name == "iccc-3" or name.startswith("iccc-3-")):
-        return None
-    members = f"=isa/{name.removeprefix('iccc-3-')}" if name != "iccc-3" else ""
-    found = implicit_value_set(library, f"{url_of_prefix()['ICCC3']}?fhir_vs{members}", version)
-    return found and {**found, "url": url}
 
 
 OPERATIONS: Mapping[tuple[str, str], Callable[[Call], Resource]] = {

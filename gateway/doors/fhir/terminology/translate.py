@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from gateway.doors.fhir.definitions import Resource, url_of_prefix
+from gateway.doors.fhir.definitions import Resource, canonical_system, guide, url_of_prefix
 from gateway.doors.fhir.terminology.brought import canonical_of
-from gateway.doors.fhir.terminology.library import Library
-from gateway.doors.fhir.terminology.model import CodeSystem
+from gateway.doors.fhir.terminology.findings import Asked as Verifiable
+from gateway.doors.fhir.terminology.library import Library, iccc3_value_set
+from gateway.doors.fhir.terminology.model import CodeSystem, Concept
 from gateway.doors.fhir.terminology.options import Given
 from gateway.doors.fhir.terminology.own import OwnSystems
 from gateway.doors.fhir.terminology.resources import property_url
 from gateway.doors.fhir.terminology.shelf import map_address, map_url, shelf_of
 from gateway.doors.fhir.terminology.translations import translated
+from gateway.doors.fhir.terminology.validate import validate
+from gateway.doors.fhir.terminology.versions import matches
 from gateway.errors import BadQuestion, NotFound
 from terminology import TerminologyError
 
@@ -26,7 +30,6 @@ REVERSED: Mapping[str, str] = {
 NO_MATCH = frozenset({"unmatched", "disjoint"})
 OWN_MAP = "https://w3id.org/iccd/fhir/ConceptMap/terminology"
 NO_TRANSLATION = "No translation of this code is known here"
-NO_TARGET = "No translation of this code is known here; our own maps need targetsystem or the url of a map"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Match:
     found
         In reverse, over a map that is brought along: what was found, beside the concept that was asked.
     brought
-        The map came with the request.
+        The map came with the request, or has that form.
     """
 
     equivalence: str
@@ -86,7 +89,17 @@ def _site(name: str, code: str) -> Resource:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request says beside its codes; `named` is the map of ours it names, with its two ends."""
+    """What a request says beside its codes.
+
+    Attributes
+    ----------
+    target
+        URL of the code system that is wanted, '' for every one.
+    named
+        The two ends of the map of ours that is named.
+    target_set
+        Canonical of the value set in which a translation is sought.
+    """
 
     target: str
     target_version: str
@@ -94,6 +107,7 @@ class Asked:
     reverse: bool
     url: str
     named: tuple[str, str] | None
+    target_set: str = ""
 
     def allows(self, source: str, target: str) -> bool:
         """Whether our own map between two code systems may be used."""
@@ -117,38 +131,95 @@ def translate(library: Library, own: OwnSystems, given: Given, map_id: str = "")
     NotFound
         The concept map that is named cannot be had.
     """
-    asked = _asked(own, given, map_id)
+    asked = _asked(library, own, given, map_id)
     near = map_ends(own, map_id or asked.url)
-    codings = list(_codings(given, _end(near, far=asked.reverse)))
+    codings = list(_codings(given, _end(near, far=asked.reverse) or _held_end(library, asked)))
+    _check_dependencies(given)
     matches = [
         match
         for coding in codings
+        if _is_member(library, given.text("source"), coding, "source")
         for match in (*_brought(library, given, coding, asked), *_own(own, coding, asked, given))
+        if _is_member(library, asked.target_set, match.found or match.concept, "target")
     ]
     good = any(match.equivalence not in NO_MATCH for match in matches)
     parameters: list[Resource] = [{"name": "result", "valueBoolean": good}]
     if not good:
-        words = NO_TRANSLATION if asked.target or given.element("conceptMap") or asked.url else NO_TARGET
-        parameters.append({"name": "message", "valueString": words})
+        parameters.append({"name": "message", "valueString": NO_TRANSLATION})
     return {"resourceType": "Parameters", "parameter": [*parameters, *(match.parameter() for match in matches)]}
 
 
-def _asked(own: OwnSystems, given: Given, map_id: str) -> Asked:
+def _asked(library: Library, own: OwnSystems, given: Given, map_id: str) -> Asked:
     url, reverse = given.text("url"), given.flag("reverse")
     ends = map_ends(own, map_id or url)
-    if map_id and ends is None:
-        raise NotFound("no ConceptMap with this id", where="ConceptMap")
+    if map_id:
+        known = map_address(map_id) if ends else _held_url(library, map_id)
+        if url and url != known:
+            raise BadQuestion("this instance is another map", where="url", expected=f"{known}, or no url")
+        url = known
     target_set, _, version = given.text("target").partition("|")
-    target = given.text("targetsystem") or target_set.removesuffix("?fhir_vs")
+    target, members = given.text("targetsystem"), ""
+    if target_set and not target:
+        whole = target_set.removesuffix("?fhir_vs")
+        target, members = (whole, "") if own.prefix(whole) else ("", given.text("target"))
     far = _end(ends, far=not reverse)
+    system, edition = target or far.get("system", ""), far.get("version", "")
+    said = given.text("targetVersion") or ("" if members else version)
+    wanted = library.ruled(system, said) if system else said
+    if ends and wanted and edition and not matches(wanted, edition):
+        raise BadQuestion(
+            f"this map leads to edition {edition}", where="targetVersion", expected=f"{edition}, or the map of {wanted}"
+        )
     return Asked(
-        target or far.get("system", ""),
-        given.text("targetVersion") or version or far.get("version", ""),
+        system,
+        edition or wanted,
         _end(ends, far=reverse).get("version", ""),
         reverse,
         url,
         (own.prefix(ends[0]["system"]), own.prefix(ends[1]["system"])) if ends else None,
+        members,
     )
+
+
+def _held_url(library: Library, map_id: str) -> str:
+    """URL of a map of our guide."""
+    for item in library.concept_maps():
+        if item.get("id") == map_id and str(item.get("url", "")).startswith(guide().canonical):
+            return str(item["url"])
+    raise NotFound("no ConceptMap with this id", where="ConceptMap")
+
+
+def _held_end(library: Library, asked: Asked) -> Resource:
+    """The side that a code without system is of, where a map that is named has but one."""
+    side = "target" if asked.reverse else "source"
+    groups = [g for item in library.concept_maps() if asked.url and item.get("url") == asked.url for g in item["group"]]
+    systems = {group.get(side) for group in groups}
+    return {"system": systems.pop()} if len(systems) == 1 else {}
+
+
+def _is_member(library: Library, value_set: str, coding: Resource, where: str) -> bool:
+    """Whether a coding is in the value set of `source` or `target`; in none, everything is."""
+    if not value_set:
+        return True
+    url, _, version = value_set.partition("|")
+    found = library.value_set(value_set) or iccc3_value_set(library, url, version)
+    if found is None:
+        raise NotFound(f"no value set {value_set!r} here", where=where)
+    systems = {part.get("system") for part in found.get("compose", {}).get("include", [])}
+    if None not in systems and canonical_system(coding["system"]) not in map(canonical_system, map(str, systems)):
+        return False
+    said = validate(library, found, Verifiable("coding", (coding,)))
+    return any(item["name"] == "result" and item["valueBoolean"] for item in said["parameter"])
+
+
+def _check_dependencies(given: Given) -> None:
+    """Refuse a dependency that would be taken for a topography."""
+    known = property_url("topography")
+    for item in given.parameters:
+        for part in item.get("part", []) if item.get("name") == "dependency" else ():
+            element = part.get("valueUri") if part.get("name") == "element" else None
+            if element not in (None, known, "topography"):
+                raise BadQuestion("this dependency is not understood", where="dependency", expected=f"element {known}")
 
 
 def _end(ends: tuple[Resource, Resource] | None, *, far: bool) -> Resource:
@@ -218,15 +289,25 @@ def _end_of(group: Resource, side: str, item: Resource) -> Resource:
 
 def _others(target: Resource, name: str) -> Iterator[Resource]:
     for item in target.get(name, []):
-        coding = {key: item[key] for key in ("system", "display") if item.get(key)} | {"code": item.get("value")}
+        values = {"system": item.get("system"), "code": item.get("value"), "display": item.get("display")}
+        coding = {key: value for key, value in values.items() if value}
         parts = [{"name": "element", "valueUri": item.get("property")}, {"name": "concept", "valueCoding": coding}]
         yield {"name": name, "part": parts}
 
 
 def _own(own: OwnSystems, coding: Resource, asked: Asked, given: Given) -> Iterator[Match]:
-    source, wanted = own.prefix(str(coding.get("system", ""))), own.prefix(asked.target)
-    if not source or not wanted or source == wanted or not asked.allows(source, wanted):
-        return
+    source = own.prefix(str(coding.get("system", "")))
+    targets = [own.prefix(asked.target)] if asked.target else [system.prefix for system in own.served()]
+    for wanted in targets:
+        if source and wanted and source != wanted and asked.allows(source, wanted):
+            yield from _to(own, coding, source, wanted, asked, given)
+
+
+def _to(own: OwnSystems, coding: Resource, source: str, wanted: str, asked: Asked, given: Given) -> Iterator[Match]:
+    """Translations by one of our own maps.
+
+    A code of ICD-O-3 whose edition nobody says may be of any: a map holds the codes of all editions.
+    """
     versions = {source: str(coding.get("version") or asked.version), wanted: asked.target_version}
     editions = {}
     for prefix, place in ((source, "version"), (wanted, "targetVersion")):
@@ -236,19 +317,42 @@ def _own(own: OwnSystems, coding: Resource, asked: Asked, given: Given) -> Itera
             raise BadQuestion("the code system has no such version here", where=place, expected=known)
         if system.version:
             editions[prefix] = system.version
-    concept = own.of_prefix(source, editions.get(source, "")).locate(_with_site(coding, given, source))
+    systems = {prefix: _editions(own, prefix, editions.get(prefix, ""), versions[prefix]) for prefix in versions}
+    system, concept = _first(systems[source], _with_site(coding, given, source))
     if concept is None:
         return
+    open_ended = {wanted} if wanted == "ICDO3" and not versions[wanted] else set()
+    meant = {prefix: name for prefix, name in {**editions, source: system.version}.items() if name}
+    meant = {prefix: name for prefix, name in meant.items() if prefix not in open_ended}
     try:
-        found = list(translated(own.terminology, source, concept.code, wanted, editions))
+        found = list(translated(own.terminology, source, concept.code, wanted, meant))
     except TerminologyError:
         return
-    system = own.of_prefix(wanted, editions.get(wanted, ""))
     ends = (wanted, source) if asked.reverse else (source, wanted)
     origin = map_url(*ends, editions.get("ICCC3", ""))
     for each in found:
         word = REVERSED.get(each.equivalence, each.equivalence) if asked.reverse else each.equivalence
+        system, _ = _first(systems[wanted], each.code)
         yield Match(word, _coding_of(system, each.code), origin, each.product, each.depends)
+
+
+def _editions(own: OwnSystems, prefix: str, edition: str, stated: str) -> list[Callable[[], CodeSystem]]:
+    """Editions in which a code may be: the default or the one that is said, then the others, then any list at all."""
+    names = [edition]
+    if prefix == "ICDO3" and not stated:
+        names += [each for each in reversed(own.versions(url_of_prefix()[prefix])) if each != edition]
+        names.append("")
+    return [partial(own.of_prefix, prefix, name) for name in names]
+
+
+def _first(systems: Sequence[Callable[[], CodeSystem]], code: str) -> tuple[CodeSystem, Concept | None]:
+    """The first code system that has a concept, and the concept; the first of all where none has."""
+    for make in systems:
+        system = make()
+        concept = system.locate(code)
+        if concept is not None:
+            return system, concept
+    return systems[0](), None
 
 
 def _with_site(coding: Resource, given: Given, source: str) -> str:

@@ -109,7 +109,8 @@ class Verdict:
             if system.content == "complete":
                 self.found.add(unknown_code(system, code, at(path, "code")))
             return
-        self._show(concept.designations)
+        if self.good is None:
+            self._show(concept.designations)
         if coding.get("display") and concept.designations:
             check_display(self.found, self.options, coding, concept.designations, path)
         if system.version and self.asked.mode != "codeableConcept" and not self.version:

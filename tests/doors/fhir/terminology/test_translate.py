@@ -174,12 +174,6 @@ def test_what_has_no_match_is_an_answer_with_a_message(client: Client, system: s
     assert matches(answer.json()) == []
 
 
-def test_a_missing_target_is_said_to_be_missing(client: Client) -> None:
-    good, message = result(client.get(PATH, params={"system": ICDO3, "code": "9500/3"}).json())
-    assert not good
-    assert "targetsystem" in message
-
-
 def test_a_map_that_is_not_there_is_refused(client: Client) -> None:
     assert client.get("/ConceptMap/none/$translate?code=9500/3").status_code == 404
     assert client.get("/ConceptMap/icd-o-3-to-iccc-3-1999/$translate?code=9500/3").status_code == 404
