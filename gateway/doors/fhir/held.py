@@ -65,6 +65,15 @@ def path(*names: str) -> Values:
     return values
 
 
+def codes(system: str, *names: str) -> Values:
+    """Tokens of the codes under a path, whose system is that of their required binding."""
+    values = path(*names)
+    return lambda resource: [f"{system}|{value}" for value in values(resource)]
+
+
+PUBLICATION_STATUS = "http://hl7.org/fhir/publication-status"
+
+
 def tokens(*names: str) -> Values:
     """Tokens of the codes, Codings, CodeableConcepts or Identifiers under a path."""
 
@@ -77,27 +86,33 @@ def tokens(*names: str) -> Values:
     return values
 
 
-def read_of(resources: Resources) -> Interaction:
-    """Interaction read."""
+def read_of(resources: Resources, *, constant: bool = False) -> Interaction:
+    """Interaction read.
+
+    Parameters
+    ----------
+    constant
+        The resources are the same for as long as the process lives.
+    """
 
     async def read(door: Door, asked: Asked) -> Reply:
         check_parameters(asked)
         for resource in await resources(door, asked):
             if resource["id"] == asked.id:
-                return Reply(resource)
+                return Reply(resource, lasting=constant)
         raise NotFound(f"no {asked.resource} with this id", where=asked.resource)
 
     return read
 
 
-def search_of(resources: Resources, parameters: Sequence[HeldParameter]) -> Interaction:
-    """Interaction search-type; `_id` is always there."""
+def search_of(resources: Resources, parameters: Sequence[HeldParameter], *, constant: bool = False) -> Interaction:
+    """Interaction search-type; `_id` is always there. `constant` as for a read."""
     known = {parameter.name: parameter for parameter in (ID, *parameters)}
 
     async def search(door: Door, asked: Asked) -> Reply:
         wanted = _parse(asked, known)
         found = [item for item in await resources(door, asked) if all(test(item) for test in wanted.tests)]
-        return Reply(_search_set(door, asked, wanted, found))
+        return Reply(_search_set(door, asked, wanted, found), lasting=constant)
 
     return search
 

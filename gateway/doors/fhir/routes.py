@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -31,6 +32,8 @@ from gateway.errors import BadQuestion, IccdError
 from gateway.federation.gateway import Gateway
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+LARGE_TYPES = frozenset({"CodeSystem", "ValueSet", "ConceptMap", "MeasureReport"})
+"""Types whose resources may take long to write, which is done beside the other requests."""
 
 
 def create(gateway: Gateway) -> Starlette:
@@ -119,7 +122,12 @@ def _endpoint(door: Door, interaction: Interaction, resource: str = "", *, opera
         if resource and not operation:
             check_shape(asked.shape, resource)
         reply = await interaction(door, asked)
-        response = respond(request, shaped(reply.resource, asked.shape), asked.format, reply.status, reply.headers)
+        shape = shaped(reply.resource, asked.shape)
+        if reply.resource["resourceType"] in LARGE_TYPES:
+            written = run_in_threadpool(respond, request, shape, asked.format, reply.status, reply.headers)
+            response = await written
+        else:
+            response = respond(request, shape, asked.format, reply.status, reply.headers)
         return door.repeats.put(request, response, snapshots) if reply.lasting else response
 
     return endpoint

@@ -184,3 +184,19 @@ def test_a_read_knows_its_id_alone(client: Client) -> None:
         answer = client.get(path)
         assert (answer.status_code, answer.json()["resourceType"]) == (404, "OperationOutcome")
     assert client.get("/CodeSystem/laterality?name=x").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("asked", "bare"),
+    [
+        ("CodeSystem?status=http://hl7.org/fhir/publication-status|active", "CodeSystem?status=active"),
+        ("ConceptMap?status=http://hl7.org/fhir/publication-status|active", "ConceptMap?status=active"),
+        ("OperationDefinition?kind=http://hl7.org/fhir/operation-kind|operation", "OperationDefinition?kind=operation"),
+        ("CodeSystem?code=http://terminology.hl7.org/CodeSystem/iccc-3|IV(a)", "CodeSystem?code=IV(a)"),
+        ("NamingSystem?kind=http://hl7.org/fhir/namingsystem-type|codesystem", "NamingSystem?kind=codesystem"),
+    ],
+)
+def test_a_code_is_found_with_the_system_of_its_binding(client: Client, asked: str, bare: str) -> None:
+    found = client.json(f"/{asked}&_summary=count")["total"]
+    assert found == client.json(f"/{bare}&_summary=count")["total"] > 0
+    assert client.json(f"/{asked.replace('=http://', '=http://other.', 1)}&_summary=count")["total"] == 0

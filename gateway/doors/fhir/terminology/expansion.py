@@ -17,6 +17,8 @@ from gateway.doors.fhir.terminology.options import Given, Options
 from gateway.doors.fhir.terminology.versions import order
 
 MOST_CODES = 10_000
+MOST_PAGED = 250_000
+"""Codes of an expansion that is asked for as a whole, and page by page."""
 UNCLOSED = f"{EXTENSION}valueset-unclosed"
 SUPPLEMENT = f"{EXTENSION}valueset-supplement"
 
@@ -249,7 +251,8 @@ class Expansion:
         return None
 
     def _add(self, key: Key, member: Member, parent: Member | None) -> None:
-        if len(self.members) >= MOST_CODES:
+        paged = self.options.count is not None and self.options.count <= MOST_CODES
+        if len(self.members) >= (MOST_PAGED if paged else MOST_CODES):
             raise Refused(
                 issue("error", "too-costly", "too-costly", "VALUESET_TOO_COSTLY", "", self.path[0], f">{MOST_CODES}")
             )

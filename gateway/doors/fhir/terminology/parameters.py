@@ -46,7 +46,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "ConceptMap-translate": (
         "url:uri conceptMap:ConceptMap conceptMapVersion:string code:code system:uri version:string coding:Coding "
-        "codeableConcept:CodeableConcept targetsystem:uri targetVersion:string dependency:Element* reverse:boolean "
+        "codeableConcept:CodeableConcept source:uri target:uri targetsystem:uri targetVersion:string dependency:Element* reverse:boolean "
         "tx-resource:Resource*",
         "result:boolean! message:string match:Element*",
     ),

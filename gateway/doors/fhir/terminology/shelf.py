@@ -111,7 +111,7 @@ class Shelf:
     def _code_system(self, known: CodeSystemUrl, edition: str) -> Item:
         system = self._held(known, edition)
         head = code_system_head(known, system, edition_id(known, edition))
-        found_by = {"code": tuple(system.concepts)}
+        found_by = {"code": tuple(f"{known.url}|{code}" for code in system.concepts)}
         if len(system.concepts) <= LARGE:
             return Item(Entry({**head, "concept": concepts_of(system)}, found_by))
         return Item(Entry(subset_of(head), found_by), lambda: {**head, "concept": concepts_of(system)})
@@ -255,7 +255,7 @@ def _titled(system: CodeSystemUrl, version: str) -> str:
 def _found_by(resource: Resource) -> Mapping[str, Sequence[str]]:
     """Codes of one of our small code systems or value sets."""
     if resource["resourceType"] == "CodeSystem":
-        return {"code": tuple(code_system_of(resource).concepts)}
+        return {"code": tuple(f"{resource['url']}|{code}" for code in code_system_of(resource).concepts)}
     includes = resource.get("compose", {}).get("include", [])
     listed = [(part.get("system", ""), item["code"]) for part in includes for item in part.get("concept", [])]
     whole = [part["system"] for part in includes if "concept" not in part and "filter" not in part and "system" in part]

@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from gateway.doors.fhir.catalogue import DOORS, broken_registry, data_set, endpoint, operator, registry
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door
-from gateway.doors.fhir.held import HL7, HeldParameter, Resources, held_parameter, path, read_of, search_of, tokens
+from gateway.doors.fhir.held import (
+    HL7,
+    PUBLICATION_STATUS,
+    HeldParameter,
+    Resources,
+    codes,
+    held_parameter,
+    path,
+    read_of,
+    search_of,
+    tokens,
+)
 from gateway.doors.fhir.held import ID as HELD_ID
 from gateway.doors.fhir.measures.resources import NO_CQL, question_library
 from gateway.doors.fhir.served import ServedType
@@ -59,7 +70,7 @@ ORGANIZATION = (
     held_parameter("endpoint", "reference", f"{HL7}/Organization-endpoint", path("endpoint", "reference")),
 )
 ENDPOINT = (
-    held_parameter("status", "token", f"{HL7}/Endpoint-status", path("status")),
+    held_parameter("status", "token", f"{HL7}/Endpoint-status", codes("http://hl7.org/fhir/endpoint-status", "status")),
     held_parameter("name", "string", f"{HL7}/Endpoint-name", path("name")),
     held_parameter(
         "organization", "reference", f"{HL7}/Endpoint-organization", path("managingOrganization", "reference")
@@ -71,7 +82,7 @@ LIBRARY = (
     held_parameter("version", "token", f"{HL7}/Library-version", path("version")),
     held_parameter("name", "string", f"{HL7}/Library-name", path("name")),
     held_parameter("title", "string", f"{HL7}/Library-title", path("title")),
-    held_parameter("status", "token", f"{HL7}/Library-status", path("status")),
+    held_parameter("status", "token", f"{HL7}/Library-status", codes(PUBLICATION_STATUS, "status")),
     held_parameter("identifier", "token", f"{HL7}/Library-identifier", tokens("identifier")),
     held_parameter("type", "token", f"{HL7}/Library-type", tokens("type")),
     held_parameter("topic", "token", f"{HL7}/Library-topic", tokens("topic")),

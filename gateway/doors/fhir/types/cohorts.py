@@ -14,7 +14,7 @@ from gateway.disclosure.together import nested
 from gateway.doors.fhir.cohort import EDITION, cohort
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door
-from gateway.doors.fhir.held import HL7, held_parameter, path, read_of, search_of, tokens
+from gateway.doors.fhir.held import HL7, codes, held_parameter, path, read_of, search_of, tokens
 from gateway.doors.fhir.held import ID as HELD_ID
 from gateway.doors.fhir.served import Operation, ServedType
 from gateway.doors.fhir.wire.request import Asked
@@ -58,7 +58,7 @@ PARAMETERS = (
     held_parameter("code", "token", f"{HL7}/Group-code", tokens("code"), "ICCC-3 group."),
     held_parameter("characteristic", "token", f"{HL7}/Group-characteristic", tokens("characteristic", "code")),
     held_parameter("value", "token", f"{HL7}/Group-value", tokens("characteristic", "valueCodeableConcept")),
-    held_parameter("type", "token", f"{HL7}/Group-type", path("type")),
+    held_parameter("type", "token", f"{HL7}/Group-type", codes("http://hl7.org/fhir/group-type", "type")),
     held_parameter("actual", "token", f"{HL7}/Group-actual", path("actual")),
 )
 SERVED: tuple[ServedType, ...] = (

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from gateway.doors.fhir.capability import EXPORT, VERSIONS
 from gateway.doors.fhir.definitions import Resource, conformance_resources, guide
 from gateway.doors.fhir.door import Door
-from gateway.doors.fhir.held import HL7, HeldParameter, Resources, held_parameter, path, read_of, search_of
+from gateway.doors.fhir.held import HL7, HeldParameter, Resources, codes, held_parameter, path, read_of, search_of
 from gateway.doors.fhir.held import ID as HELD_ID
 from gateway.doors.fhir.served import Operation, ServedType
 from gateway.doors.fhir.terminology.capabilities import terminology_capabilities
@@ -23,7 +23,9 @@ Served = Callable[[], Iterable[ServedType]]
 
 OPERATION: tuple[HeldParameter, ...] = (
     held_parameter("code", "token", f"{HL7}/OperationDefinition-code", path("code")),
-    held_parameter("kind", "token", f"{HL7}/OperationDefinition-kind", path("kind")),
+    held_parameter(
+        "kind", "token", f"{HL7}/OperationDefinition-kind", codes("http://hl7.org/fhir/operation-kind", "kind")
+    ),
     held_parameter("base", "reference", f"{HL7}/OperationDefinition-base", path("base")),
 )
 OF_SYSTEM = tuple(

@@ -6,7 +6,17 @@ from collections.abc import Sequence
 
 from gateway.doors.fhir.definitions import Resource, conformance_resources
 from gateway.doors.fhir.door import Door
-from gateway.doors.fhir.held import HL7, HeldParameter, Resources, held_parameter, path, read_of, search_of
+from gateway.doors.fhir.held import (
+    HL7,
+    PUBLICATION_STATUS,
+    HeldParameter,
+    Resources,
+    codes,
+    held_parameter,
+    path,
+    read_of,
+    search_of,
+)
 from gateway.doors.fhir.held import ID as HELD_ID
 from gateway.doors.fhir.served import ServedType
 from gateway.doors.fhir.wire.request import Asked
@@ -16,7 +26,7 @@ CANONICAL: tuple[HeldParameter, ...] = (
     held_parameter("version", "token", f"{HL7}/conformance-version", path("version")),
     held_parameter("name", "string", f"{HL7}/conformance-name", path("name")),
     held_parameter("title", "string", f"{HL7}/conformance-title", path("title")),
-    held_parameter("status", "token", f"{HL7}/conformance-status", path("status")),
+    held_parameter("status", "token", f"{HL7}/conformance-status", codes(PUBLICATION_STATUS, "status")),
     held_parameter("date", "date", f"{HL7}/conformance-date", path("date")),
     held_parameter("description", "string", f"{HL7}/conformance-description", path("description")),
     held_parameter("publisher", "string", f"{HL7}/conformance-publisher", path("publisher")),
@@ -36,8 +46,8 @@ def served_definitions(kind: str) -> ServedType:
     own = _own(kind)
     return ServedType(
         kind,
-        read=read_of(own),
-        search=search_of(own, CANONICAL),
+        read=read_of(own, constant=True),
+        search=search_of(own, CANONICAL, constant=True),
         parameters=tuple(parameter.declared for parameter in (HELD_ID, *CANONICAL)),
     )
 

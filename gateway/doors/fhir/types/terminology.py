@@ -11,7 +11,18 @@ from starlette.concurrency import run_in_threadpool
 
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door
-from gateway.doors.fhir.held import HL7, HeldParameter, Resources, Values, held_parameter, path, read_of, search_of
+from gateway.doors.fhir.held import (
+    HL7,
+    PUBLICATION_STATUS,
+    HeldParameter,
+    Resources,
+    Values,
+    codes,
+    held_parameter,
+    path,
+    read_of,
+    search_of,
+)
 from gateway.doors.fhir.held import ID as HELD_ID
 from gateway.doors.fhir.served import Operation, ServedType
 from gateway.doors.fhir.terminology.naming import naming_systems
@@ -41,7 +52,12 @@ def paths(*found: Values) -> Values:
 PARAMETERS: dict[str, tuple[HeldParameter, ...]] = {
     "CodeSystem": (
         held_parameter("code", "token", f"{HL7}/CodeSystem-code", found_by("code"), "A code that it defines."),
-        held_parameter("content-mode", "token", f"{HL7}/CodeSystem-content-mode", path("content")),
+        held_parameter(
+            "content-mode",
+            "token",
+            f"{HL7}/CodeSystem-content-mode",
+            codes("http://hl7.org/fhir/codesystem-content-mode", "content"),
+        ),
         held_parameter("system", "uri", f"{HL7}/CodeSystem-system", path("url")),
     ),
     "ValueSet": (
@@ -67,10 +83,15 @@ LARGE_PARTS = {"CodeSystem": "concepts", "ValueSet": "codes", "ConceptMap": "ele
 
 NAMING: tuple[HeldParameter, ...] = (
     held_parameter("name", "string", f"{HL7}/NamingSystem-name", path("name")),
-    held_parameter("status", "token", f"{HL7}/conformance-status", path("status")),
-    held_parameter("kind", "token", f"{HL7}/NamingSystem-kind", path("kind")),
+    held_parameter("status", "token", f"{HL7}/conformance-status", codes(PUBLICATION_STATUS, "status")),
+    held_parameter("kind", "token", f"{HL7}/NamingSystem-kind", codes("http://hl7.org/fhir/namingsystem-type", "kind")),
     held_parameter("value", "string", f"{HL7}/NamingSystem-value", path("uniqueId", "value")),
-    held_parameter("id-type", "token", f"{HL7}/NamingSystem-id-type", path("uniqueId", "type")),
+    held_parameter(
+        "id-type",
+        "token",
+        f"{HL7}/NamingSystem-id-type",
+        codes("http://hl7.org/fhir/namingsystem-identifier-type", "uniqueId", "type"),
+    ),
     held_parameter("date", "date", f"{HL7}/conformance-date", path("date")),
     held_parameter("publisher", "string", f"{HL7}/conformance-publisher", path("publisher")),
 )
@@ -102,8 +123,8 @@ def _served(kind: str) -> ServedType:
     resources, parameters = _on_shelf(kind), (*CANONICAL, *PARAMETERS[kind])
     return ServedType(
         kind,
-        read=read_of(resources),
-        search=search_of(resources, parameters),
+        read=read_of(resources, constant=True),
+        search=search_of(resources, parameters, constant=True),
         documentation=SUBSETS.format(LARGE_PARTS[kind]),
         parameters=tuple(parameter.declared for parameter in (HELD_ID, *parameters)),
         operations=operations_of(kind),
@@ -118,8 +139,8 @@ SERVED: tuple[ServedType, ...] = (
     *(_served(kind) for kind in PARAMETERS),
     ServedType(
         "NamingSystem",
-        read=read_of(_naming_systems),
-        search=search_of(_naming_systems, NAMING),
+        read=read_of(_naming_systems, constant=True),
+        search=search_of(_naming_systems, NAMING, constant=True),
         documentation="Code systems, and the identifiers of patients of each registry.",
         parameters=tuple(parameter.declared for parameter in (HELD_ID, *NAMING)),
     ),

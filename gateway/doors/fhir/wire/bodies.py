@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import orjson
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -13,6 +14,8 @@ from gateway.doors.fhir.wire.from_xml import DEEPEST, from_xml
 from gateway.errors import BadQuestion
 
 MOST_BODY_BYTES = 8_388_608
+LARGE_BODY_BYTES = 65_536
+"""A larger body is read beside the other requests."""
 
 
 async def read_resource(request: Request, kind: str) -> Resource | None:
@@ -31,7 +34,7 @@ async def read_resource(request: Request, kind: str) -> Resource | None:
     reader = READERS.get(media_type_of(request))
     if reader is None:
         raise HTTPException(415, f"the body is a {kind} as application/fhir+json or application/fhir+xml")
-    resource = reader(body)
+    resource = await run_in_threadpool(reader, body) if len(body) > LARGE_BODY_BYTES else reader(body)
     if resource.get("resourceType") != kind:
         raise BadQuestion("the body is another resource", where="body", expected=f"a {kind}")
     return resource

@@ -19,7 +19,7 @@ from gateway.doors.fhir.wire.conditional import CONDITIONAL
 from gateway.doors.fhir.wire.respond import sent_again
 
 MOST_BYTES = 64 << 20
-LARGEST_BYTES = 4 << 20
+LARGEST_BYTES = 8 << 20
 HEADER_BYTES = 1024
 WISHES = frozenset({b"accept", b"accept-language", b"prefer"})
 CONDITIONS = frozenset({b"if-none-match", b"if-modified-since"})

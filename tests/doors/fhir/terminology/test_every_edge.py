@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.doors.fhir.client import Client
+from tests.doors.fhir.validation import OfficialSchemas
 
 ICCC3 = "http://terminology.hl7.org/CodeSystem/iccc-3"
 ICDO3 = "http://terminology.hl7.org/CodeSystem/icd-o-3"
@@ -180,3 +181,42 @@ def test_a_dependency_that_is_not_understood_is_refused(client: Client) -> None:
     )
     assert answer.status_code == 400
     assert "dependency" in answer.text
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        f"url={ICDO3}?fhir_vs=isa/9500",
+        f"url={ICDO3}?fhir_vs=isa/9500&property=behaviour&property=code",
+        f"url={ICCC3}?fhir_vs=isa/IV&includeDesignations=true&property=seer_recode",
+        f"url={ICCC3}?fhir_vs&excludeNested=true&count=5",
+    ],
+)
+def test_an_expansion_in_xml_keeps_the_order_of_the_schema(
+    client: Client, official: OfficialSchemas, asked: str
+) -> None:
+    answer = client.get(f"/ValueSet/$expand?{asked}&_format=xml")
+    assert answer.status_code == 200
+    assert official.xml_faults(answer.content) == []
+
+
+def test_a_large_system_is_expanded_page_by_page(client: Client) -> None:
+    system = {
+        "resourceType": "CodeSystem",
+        "url": "http://example.org/large",
+        "status": "active",
+        "content": "complete",
+        "concept": [{"code": f"c{number}"} for number in range(10_050)],
+    }
+    parameters = [
+        {"name": "url", "valueUri": "http://example.org/large?fhir_vs"},
+        {"name": "tx-resource", "resource": system},
+    ]
+    page = [{"name": "count", "valueInteger": 10}, {"name": "offset", "valueInteger": 10_045}]
+    whole = client.request("POST", "/ValueSet/$expand", json={"resourceType": "Parameters", "parameter": parameters})
+    assert whole.status_code == 422
+    found = client.request(
+        "POST", "/ValueSet/$expand", json={"resourceType": "Parameters", "parameter": parameters + page}
+    ).json()["expansion"]
+    assert found["total"] == 10_050
+    assert [item["code"] for item in found["contains"]] == ["c10045", "c10046", "c10047", "c10048", "c10049"]
