@@ -20,7 +20,7 @@ from gateway.doors.fhir.terminology.shelf import shelf_of
 from gateway.doors.fhir.terminology.translate import translate
 from gateway.doors.fhir.terminology.validate import validate
 from gateway.doors.fhir.terminology.versions import matches
-from gateway.errors import BadQuestion, NotFound
+from gateway.errors import BadQuestion, NotFound, Unsupported
 from terminology import Terminology
 
 
@@ -40,8 +40,21 @@ def own_systems(terminology: Terminology) -> OwnSystems:
     return OwnSystems(terminology)
 
 
+NOT_SERVED = ("date", "context", "contextDirection")
+"""Parameters of R4 that would change the answer, and that a server which cannot follow them has to refuse."""
+
+
 def call(terminology: Terminology, given: Given, resource_id: str = "") -> Call:
-    """A call, with what it may refer to."""
+    """A call, with what it may refer to.
+
+    Raises
+    ------
+    Unsupported
+        A parameter that would change the answer and is not served.
+    """
+    for name in NOT_SERVED:
+        if name in given.by_name:
+            raise Unsupported("this parameter is not served", where=name, expected="a version instead, or none")
     own = own_systems(terminology)
     library = Library(given.resources(), held_resources(), own, options_of(given))
     return Call(given, library, own, resource_id)

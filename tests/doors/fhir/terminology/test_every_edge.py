@@ -220,3 +220,17 @@ def test_a_large_system_is_expanded_page_by_page(client: Client) -> None:
     ).json()["expansion"]
     assert found["total"] == 10_050
     assert [item["code"] for item in found["contains"]] == ["c10045", "c10046", "c10047", "c10048", "c10049"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/ValueSet/$expand?url={ICCC3}?fhir_vs&date=2015",
+        f"/ValueSet/$expand?url={ICCC3}?fhir_vs&context=x",
+        f"/CodeSystem/$lookup?system={ICCC3}&code=IV(a)&date=1990",
+    ],
+)
+def test_what_would_change_the_answer_and_is_not_served_is_refused(client: Client, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 400
+    assert answer.json()["issue"][0]["code"] == "not-supported"
