@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from gateway import __version__
-from gateway.doors.fhir.definitions import Resource, guide
+from gateway.doors.fhir.definitions import Resource, conformance_resources, guide
 from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.terminology.own import DEFAULT_EDITION
 from gateway.doors.fhir.terminology.service import own_systems
@@ -71,4 +73,17 @@ def _code_systems(door: Door) -> list[Resource]:
             default = DEFAULT_EDITION[system.prefix]
             element["version"] = [{"code": each, "isDefault": each == default} for each in system.editions]
         found.append({**element, "subsumption": system.hierarchy})
-    return found
+    return found + _small_code_systems()
+
+
+def _small_code_systems() -> list[Resource]:
+    """Code systems of the guide, and those of FHIR that it holds."""
+    held = [item for (kind, _), item in conformance_resources().items() if kind == "CodeSystem"]
+    return [
+        {
+            "uri": item["url"],
+            **({"version": [{"code": item["version"], "isDefault": True}]} if "version" in item else {}),
+            "subsumption": True,
+        }
+        for item in sorted(held, key=itemgetter("url"))
+    ]

@@ -234,3 +234,9 @@ def test_what_would_change_the_answer_and_is_not_served_is_refused(client: Clien
     answer = client.get(path)
     assert answer.status_code == 400
     assert answer.json()["issue"][0]["code"] == "not-supported"
+
+
+def test_every_code_system_that_is_looked_up_is_listed(client: Client) -> None:
+    listed = {item["uri"] for item in client.json("/metadata?mode=terminology")["codeSystem"]}
+    entries = client.json("/CodeSystem?_count=1000")["entry"]
+    assert {entry["resource"]["url"] for entry in entries} <= listed
