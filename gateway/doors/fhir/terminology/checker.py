@@ -13,7 +13,7 @@ from gateway.doors.fhir.terminology.filters import selected
 from gateway.doors.fhir.terminology.findings import Findings, Hit, at
 from gateway.doors.fhir.terminology.issues import Refused, issue
 from gateway.doors.fhir.terminology.library import Library, unknown_system
-from gateway.doors.fhir.terminology.model import CodeSystem, Designation
+from gateway.doors.fhir.terminology.model import CodeSystem, Concept, Designation
 from gateway.doors.fhir.terminology.statuses import facts_of, status_issue
 from gateway.doors.fhir.terminology.versions import order
 
@@ -206,7 +206,7 @@ class Checker:
                 return self.concepts.missing(system, path, code)
             return False
         member = next((item for item in part.get("concept", []) if item.get("code") == concept.code), None)
-        if not whole and concept.code not in self._members(system, part):
+        if not whole and concept.code not in self._members(system, part) and not _is_below(system, part, concept):
             return False
         if concept.code != code:
             self.concepts.other_form(system, concept, path, code)
@@ -217,6 +217,16 @@ class Checker:
         found = status_issue(resource, canonical, kind, None if url == self.canonical else self.value_set)
         if found:
             self.found.add(found, message=False)
+
+
+def _is_below(system: CodeSystem, part: Resource, concept: Concept) -> bool:
+    """Whether a composed code (9500/3-C74.9), which no list holds, is below the codes of every filter."""
+    filters = part.get("filter", [])
+    if concept.code in system.concepts or not filters or any(item.get("op") != "is-a" for item in filters):
+        return False
+    above = {each.code for each in system.ancestors(concept)}
+    roots = [system.locate(str(item.get("value", ""))) for item in filters]
+    return all(root is not None and root.code in above for root in roots)
 
 
 def _own_names(member: Resource | None, value_set: Resource) -> list[Designation]:

@@ -37,6 +37,8 @@ class Verdict:
             words.append(self._coding(number, coding))
         if self.ok is False and not self.of_code_system:
             self._not_in_value_set(words)
+        elif self.ok is False and not self.found.issues:
+            self.found.say(f"{', '.join(words)} is of another code system than {self.checker.canonical}")
         return self._render()
 
     def _coding(self, number: int, coding: Resource) -> str:

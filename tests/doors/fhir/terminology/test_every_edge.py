@@ -240,3 +240,24 @@ def test_every_code_system_that_is_looked_up_is_listed(client: Client) -> None:
     listed = {item["uri"] for item in client.json("/metadata?mode=terminology")["codeSystem"]}
     entries = client.json("/CodeSystem?_count=1000")["entry"]
     assert {entry["resource"]["url"] for entry in entries} <= listed
+
+
+@pytest.mark.parametrize(
+    ("group", "code", "inside"),
+    [("C74", "9500/3-C74.9", True), ("9500", "9500/3-C74.9", True), ("C71", "9500/3-C74.9", False)],
+)
+def test_a_pair_is_below_both_of_its_codes(client: Client, group: str, code: str, inside: bool) -> None:
+    asked = {"url": f"{ICDO3}?fhir_vs=isa/{group}", "system": ICDO3, "code": code}
+    assert said(client, "/ValueSet/$validate-code", **asked)["result"] is inside
+
+
+def test_a_coding_of_another_code_system_is_said_to_be_one(client: Client) -> None:
+    parameters = [
+        {"name": "url", "valueUri": ICCC3},
+        {"name": "coding", "valueCoding": {"system": ICDO3, "code": "9500/3"}},
+    ]
+    body = {"resourceType": "Parameters", "parameter": parameters}
+    answer = client.request("POST", "/CodeSystem/$validate-code", json=body).json()["parameter"]
+    found = {item["name"]: item for item in answer}
+    assert found["result"]["valueBoolean"] is False
+    assert "another code system" in found["message"]["valueString"]

@@ -92,6 +92,7 @@ POSTED = {
 }
 
 
+@example("/CodeSystem/$validate-code", {}, {"system": "|", "version": "["}, "", True)
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(sorted(POSTED)), CODING, CODING, SYSTEM, st.booleans())
 def test_no_coding_breaks_an_operation(
