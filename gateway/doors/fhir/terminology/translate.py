@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 from gateway.doors.fhir.definitions import Resource, canonical_system, guide, url_of_prefix
 from gateway.doors.fhir.terminology.brought import canonical_of
 from gateway.doors.fhir.terminology.findings import Asked as Verifiable
 from gateway.doors.fhir.terminology.library import Library, iccc3_value_set
+from gateway.doors.fhir.terminology.links import Link, icd10_links
 from gateway.doors.fhir.terminology.model import CodeSystem, Concept
 from gateway.doors.fhir.terminology.options import Given
 from gateway.doors.fhir.terminology.own import OwnSystems
@@ -19,7 +20,7 @@ from gateway.doors.fhir.terminology.translations import translated
 from gateway.doors.fhir.terminology.validate import validate
 from gateway.doors.fhir.terminology.versions import matches
 from gateway.errors import BadQuestion, NotFound
-from terminology import TerminologyError
+from terminology import Terminology, TerminologyError
 
 REVERSED: Mapping[str, str] = {
     "wider": "narrower",
@@ -27,6 +28,8 @@ REVERSED: Mapping[str, str] = {
     "subsumes": "specializes",
     "specializes": "subsumes",
 }
+PARTS = ("topography", "behaviour")
+ICD10 = frozenset({"ICD10", "ICD10CM"})
 NO_MATCH = frozenset({"unmatched", "disjoint"})
 OWN_MAP = "https://w3id.org/iccd/fhir/ConceptMap/terminology"
 NO_TRANSLATION = "No translation of this code is known here"
@@ -134,7 +137,6 @@ def translate(library: Library, own: OwnSystems, given: Given, map_id: str = "")
     asked = _asked(library, own, given, map_id)
     near = map_ends(own, map_id or asked.url)
     codings = list(_codings(given, _end(near, far=asked.reverse) or _held_end(library, asked)))
-    _check_dependencies(given)
     matches = [
         match
         for coding in codings
@@ -212,16 +214,6 @@ def _is_member(library: Library, value_set: str, coding: Resource, where: str) -
     return any(item["name"] == "result" and item["valueBoolean"] for item in said["parameter"])
 
 
-def _check_dependencies(given: Given) -> None:
-    """Refuse a dependency that would be taken for a topography."""
-    known = property_url("topography")
-    for item in given.parameters:
-        for part in item.get("part", []) if item.get("name") == "dependency" else ():
-            element = part.get("valueUri") if part.get("name") == "element" else None
-            if element not in (None, known, "topography"):
-                raise BadQuestion("this dependency is not understood", where="dependency", expected=f"element {known}")
-
-
 def _end(ends: tuple[Resource, Resource] | None, *, far: bool) -> Resource:
     return ends[1 if far else 0] if ends else {}
 
@@ -262,12 +254,17 @@ def _brought(library: Library, given: Given, coding: Resource, asked: Asked) -> 
         for group in item.get("group", []):
             near, far = ("target", "source") if asked.reverse else ("source", "target")
             if group.get(near) == coding.get("system") and asked.target in ("", group.get(far)):
-                yield from _in_group(group, coding, canonical_of(item), asked.reverse)
+                yield from _in_group(group, coding, canonical_of(item), asked.reverse, _dependencies(given))
 
 
-def _in_group(group: Resource, coding: Resource, origin: str, reverse: bool) -> Iterator[Match]:
+def _in_group(
+    group: Resource, coding: Resource, origin: str, reverse: bool, given: Mapping[str, str]
+) -> Iterator[Match]:
     for element in group.get("element", []):
         for target in element.get("target", []):
+            needed = {str(item.get("property")): str(item.get("value")) for item in target.get("dependsOn", [])}
+            if any(given.get(name, value) != value for name, value in needed.items()):
+                continue
             word = str(target.get("equivalence", "relatedto"))
             others = (*_others(target, "dependsOn"), *_others(target, "product"))
             if reverse and target.get("code") == coding.get("code"):
@@ -318,8 +315,15 @@ def _to(own: OwnSystems, coding: Resource, source: str, wanted: str, asked: Aske
         if system.version:
             editions[prefix] = system.version
     systems = {prefix: _editions(own, prefix, editions.get(prefix, ""), versions[prefix]) for prefix in versions}
-    system, concept = _first(systems[source], _with_site(coding, given, source))
+    parts = _parts_of_tumour(given) if source == "ICDO3" else {}
+    system, concept = _first(systems[source], _with_parts(coding, parts))
     if concept is None:
+        return
+    if wanted in ICD10 and "behaviour" in parts and concept.code.startswith("C"):
+        link = _by_behaviour(own.terminology, wanted).get((concept.code, parts["behaviour"]))
+        if link is not None:
+            target, _ = _first(systems[wanted], link.target)
+            yield Match(link.equivalence, _coding_of(target, link.target), map_url(source, wanted, ""))
         return
     open_ended = {wanted} if wanted == "ICDO3" and not versions[wanted] else set()
     meant = {prefix: name for prefix, name in {**editions, source: system.version}.items() if name}
@@ -355,22 +359,44 @@ def _first(systems: Sequence[Callable[[], CodeSystem]], code: str) -> tuple[Code
     return systems[0](), None
 
 
-def _with_site(coding: Resource, given: Given, source: str) -> str:
-    """Code, with the topography that comes as a dependency beside a morphology."""
+def _with_parts(coding: Resource, parts: Mapping[str, str]) -> str:
+    """Code, with the behaviour and topography that come as dependencies beside a histology."""
     code = str(coding.get("code", ""))
-    for site in _dependencies(given) if source == "ICDO3" else ():
-        return f"{code}-{site}"
-    return code
+    if "behaviour" in parts and "/" not in code and not code.upper().startswith("C"):
+        code = f"{code}/{parts['behaviour']}"
+    return f"{code}-{parts['topography']}" if "topography" in parts else code
 
 
-def _dependencies(given: Given) -> Iterator[str]:
+def _dependencies(given: Given) -> dict[str, str]:
+    """Codes of the dependencies by their element; one without an element is the topography."""
+    found: dict[str, str] = {}
     for item in given.parameters:
-        if item.get("name") != "dependency":
-            continue
-        for part in item.get("part", []):
+        parts = item.get("part", []) if item.get("name") == "dependency" else ()
+        element = next((str(part.get("valueUri")) for part in parts if part.get("name") == "element"), "topography")
+        for part in parts:
             concept = part.get("valueCodeableConcept") or {}
             codings = concept.get("coding", []) or ([part["valueCoding"]] if "valueCoding" in part else [])
-            yield from (str(coding["code"]) for coding in codings if coding.get("code"))
+            for coding in codings:
+                if coding.get("code"):
+                    found.setdefault(element, str(coding["code"]))
+    return found
+
+
+def _parts_of_tumour(given: Given) -> dict[str, str]:
+    """Dependencies as parts of a tumour; raises BadQuestion for one that is none."""
+    names = {**{property_url(name): name for name in PARTS}, **{name: name for name in PARTS}}
+    found = _dependencies(given)
+    if strange := found.keys() - names.keys():
+        expected = " or ".join(map(property_url, PARTS))
+        raise BadQuestion(f"no dependency {min(strange)!r} here", where="dependency", expected=f"element {expected}")
+    return {names[element]: code for element, code in found.items()}
+
+
+@lru_cache(maxsize=4)
+def _by_behaviour(terminology: Terminology, wanted: str) -> Mapping[tuple[str, str], Link]:
+    """Links of topographies to ICD-10 by behaviour."""
+    links = icd10_links(terminology, wanted)
+    return {(link.source, dict(link.parts)["behaviour"]): link for link in links if "behaviour" in dict(link.parts)}
 
 
 def _coding_of(system: CodeSystem, code: str) -> Resource:

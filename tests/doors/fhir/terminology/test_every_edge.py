@@ -165,22 +165,63 @@ def test_a_code_system_may_come_without_its_url(client: Client) -> None:
     assert answer["parameter"][0] == {"name": "result", "valueBoolean": True}
 
 
-def test_a_dependency_that_is_not_understood_is_refused(client: Client) -> None:
+def dependent(element: str, value: str, /, **asked: str) -> dict[str, Any]:
     parts = [
-        {"name": "element", "valueUri": "http://example.org/gender"},
-        {"name": "concept", "valueCodeableConcept": {"coding": [{"code": "f"}]}},
+        {"name": "element", "valueUri": element},
+        {"name": "concept", "valueCodeableConcept": {"coding": [{"code": value}]}},
     ]
-    parameters = [
-        {"name": "code", "valueCode": "9500/3"},
-        {"name": "system", "valueUri": ICDO3},
-        {"name": "targetsystem", "valueUri": ICCC3},
-        {"name": "dependency", "part": parts},
-    ]
-    answer = client.request(
-        "POST", "/ConceptMap/$translate", json={"resourceType": "Parameters", "parameter": parameters}
-    )
+    parameters: list[dict[str, Any]] = [{"name": name, "valueString": given} for name, given in asked.items()]
+    return {"resourceType": "Parameters", "parameter": [*parameters, {"name": "dependency", "part": parts}]}
+
+
+def test_a_dependency_that_is_not_understood_is_refused(client: Client) -> None:
+    asked = {"code": "9500/3", "system": ICDO3, "targetsystem": ICCC3}
+    body = dependent("http://example.org/gender", "f", **asked)
+    answer = client.request("POST", "/ConceptMap/$translate", json=body)
     assert answer.status_code == 400
     assert "dependency" in answer.text
+
+
+def test_a_topography_goes_to_icd_10_by_its_behaviour(client: Client) -> None:
+    elements = client.json("/ConceptMap/icd-o-3-to-icd-10")["group"][0]["element"]
+    targets = next(item["target"] for item in elements if item["code"] == "C22.0")
+    assert len(targets) > 1
+    for target in targets:
+        part = next(item for item in target["dependsOn"] if item["property"].endswith("behaviour"))
+        body = dependent(part["property"], part["value"], code="C22.0")
+        answer = client.request("POST", "/ConceptMap/icd-o-3-to-icd-10/$translate", json=body).json()["parameter"]
+        assert answer[0]["valueBoolean"] is True
+        found = [
+            part["valueCoding"]["code"] for item in answer[1:] for part in item["part"] if part["name"] == "concept"
+        ]
+        assert found == [target["code"]]
+
+
+def test_a_map_that_is_brought_along_is_followed_by_its_dependencies(client: Client) -> None:
+    def target(code: str, sex: str) -> dict[str, Any]:
+        return {
+            "code": code,
+            "equivalence": "equal",
+            "dependsOn": [{"property": "http://example.org/sex", "value": sex}],
+        }
+
+    brought = {
+        "resourceType": "ConceptMap",
+        "url": "http://example.org/map",
+        "status": "active",
+        "group": [
+            {
+                "source": "http://example.org/a",
+                "target": "http://example.org/b",
+                "element": [{"code": "x", "target": [target("one", "f"), target("two", "m")]}],
+            }
+        ],
+    }
+    body = dependent("http://example.org/sex", "m", code="x", system="http://example.org/a")
+    body["parameter"].append({"name": "conceptMap", "resource": brought})
+    answer = client.request("POST", "/ConceptMap/$translate", json=body).json()["parameter"]
+    found = [part["valueCoding"]["code"] for item in answer[1:] for part in item["part"] if part["name"] == "concept"]
+    assert found == ["two"]
 
 
 @pytest.mark.parametrize(
