@@ -43,7 +43,7 @@ def matches(body: Json) -> list[Match]:
             Match(
                 plain["concept"]["valueCoding"]["code"],
                 plain["equivalence"]["valueCode"],
-                plain["source"]["valueUri"],
+                plain.get("source", {}).get("valueUri", ""),
                 sites["product"],
                 sites["dependsOn"],
             )
@@ -152,7 +152,8 @@ def test_every_system_translates_to_every_other(
 ) -> None:
     found = asked(client, system, code, target)
     assert expected[0] in {match.code for match in found}
-    assert all(match.source.startswith(MAP) for match in found)
+    ours = ICDO3 in (system, target)
+    assert all(match.source.startswith(MAP) if ours else not match.source for match in found)
     if system != OMOP:
         assert expected in {(match.code, match.equivalence) for match in found}
 
