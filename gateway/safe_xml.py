@@ -1,4 +1,4 @@
-"""The one way this project reads XML files: no DTD, no entities, no network, bounded memory, plain or gzip.
+"""The one way this project reads XML, files and bodies: no DTD, no entities, no network, bounded memory, plain or gzip.
 
 A document type declaration is refused before anything it declares is looked at. Elements stream: each is handed out
 when it is complete and cleared afterwards, so memory does not depend on the size of the file. Errors name file and
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final, TypedDict
 
 from lxml import etree
 
@@ -24,11 +24,32 @@ CHUNK_BYTES = 32_768
 MAX_ELEMENT_BYTES = 64 * 1024 * 1024
 """Most bytes of a file between two complete elements of the kind that is read."""
 MAX_PROLOG_BYTES = 1024 * 1024
+_DOCTYPE = "<!DOCTYPE"
 _GZIP_MAGIC = b"\x1f\x8b"
 _UTF16_STARTS = (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
 # XML 1.0, production 2 (Char): everything below U+0020 except tab, line feed and carriage return.
 _CONTROLS = bytes([*range(9), 11, 12, *range(14, 32)])
 _CONTROL = re.compile(b"[" + re.escape(_CONTROLS) + b"]")
+
+
+class Limits(TypedDict):
+    """Options of a parser of lxml."""
+
+    resolve_entities: bool
+    no_network: bool
+    load_dtd: bool
+    dtd_validation: bool
+    huge_tree: bool
+
+
+LIMITS: Final[Limits] = {
+    "resolve_entities": False,
+    "no_network": True,
+    "load_dtd": False,
+    "dtd_validation": False,
+    "huge_tree": False,
+}
+"""What every parser here is made with, of files and of bodies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +99,7 @@ def read_root(path: Path) -> Root:
     target = _Prolog(path)
     parser = etree.XMLParser(
         target=target,  # type: ignore[arg-type]  # the stubs ask for methods that lxml does not
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=False,
+        **LIMITS,
     )
     seen = 0
     with _faults_of(path), open_bytes(path) as file:
@@ -134,13 +151,9 @@ def read_elements(
     parser = etree.XMLPullParser(
         events=("end",),
         tag=tag,
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=False,
         remove_comments=True,
         remove_pis=True,
+        **LIMITS,
     )
     last: etree._Element | None = None
     since = 0
@@ -169,6 +182,24 @@ def read_elements(
         root = parser.close()
     _refuse_doctype(root, path)
     yield Found(None, tuple(root) if last is None else tuple(last.itersiblings()))
+
+
+def parse_text(text: str) -> etree._Element:
+    """Root element of a document in memory; comments and processing instructions are left out.
+
+    Raises
+    ------
+    BadFile
+        A document type declaration, or not well-formed; `where` is the line, empty where the parser does not tell it.
+    """
+    if _DOCTYPE in text:
+        line = text[: text.index(_DOCTYPE)].count("\n") + 1
+        raise BadFile("document types are refused", where=str(line), expected=f"XML without {_DOCTYPE}")
+    parser = etree.XMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, **LIMITS)
+    try:
+        return etree.fromstring(text.encode(), parser)
+    except etree.XMLSyntaxError as error:
+        raise BadFile("not well-formed XML", where=str(error.lineno or ""), expected="well-formed XML 1.0") from None
 
 
 def open_bytes(path: Path) -> BinaryIO:

@@ -145,6 +145,10 @@ def test_a_patient_is_searched_by_gender_and_counts_patients() -> None:
         ("code:text", ",", "words"),
         ("basis-of-diagnosis", "3", "one of 0, 1"),
         ("morphology", "http://snomed.info/sct|1", "icd-o-3"),
+        ("morphology:above", "http://snomed.info/sct|1", "icd-o-3"),
+        ("morphology:above", "C74.9", "9500/3"),
+        ("code:above", "http://terminology.hl7.org/CodeSystem/icd-o-3|9999/3", "9500/3"),
+        ("code:above", "9500/3", "no system"),
         ("patient.deceased", "dead", "true or false"),
         ("_count", "-1", "0 to"),
         ("_count", "ten", "0 to"),
@@ -163,7 +167,8 @@ def test_a_value_that_cannot_be_read_is_refused_by_name_also_when_lenient(name: 
     ("name", "value"),
     [
         ("foo", "1"),
-        ("code:above", f"{ICCC}|IV(a)"),
+        ("body-site:above", "http://terminology.hl7.org/CodeSystem/icd-o-3|C74.9"),
+        ("iccc-group:above", "IV(a)"),
         ("recorded-date:missing", "true"),
         ("code:exact", "x"),
         ("subject:Patient.name", "x"),
@@ -190,6 +195,11 @@ def test_an_unknown_parameter_is_refused_or_ignored_by_name(name: str, value: st
 def test_what_is_supported_for_some_systems_only_says_for_which() -> None:
     for pair in (
         ("code:below", "http://snomed.info/sct|1"),
+        ("code:above", "http://snomed.info/sct|1"),
+        ("code:above", f"{ICCC}|IV(a)"),
+        ("code:above", "http://hl7.org/fhir/sid/icd-10|C74.9"),
+        ("code:above", "http://terminology.hl7.org/CodeSystem/icd-o-3|C74.9"),
+        ("code:above", "http://terminology.hl7.org/CodeSystem/icd-o-3|C74"),
         ("code:in", "http://snomed.info/sct?fhir_vs=isa/1"),
         ("code:in", "http://hl7.org/fhir/sid/icd-10?fhir_vs"),
         ("body-site", "http://snomed.info/sct|1"),

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from gateway.doors.fhir.definitions import CodeSystemUrl, code_system_of_url, code_systems
 from gateway.doors.fhir.search.grammar import Token, token, unescape
 from gateway.errors import BadQuestion, Unsupported
-from gateway.model.query import NOTHING, DiagnosisIn, Expr, OneOf, Term
-from terminology import TerminologyError, load, parse_topography
+from gateway.model.query import NOTHING, And, DiagnosisIn, Expr, Known, Not, OneOf, Or, Term
+from terminology import TerminologyError, load, parse_morphology, parse_topography
 
 GENDER_SYSTEM = "http://hl7.org/fhir/administrative-gender"
 GENDERS = {
@@ -45,6 +45,40 @@ def diagnosis_below(values: Sequence[str], parameter: str) -> Expr:
             known = ", ".join(item.url for item in code_systems() if item.hierarchy)
             raise Unsupported(f"no hierarchy is held for {system.url}", where=parameter, expected=f"a code of {known}")
     return diagnosis(values, parameter)
+
+
+def diagnosis_above(values: Sequence[str], parameter: str) -> Expr:
+    """Tumours recorded with one of the morphologies or the four digits above it (`:above`).
+
+    Here it matters how finely a tumour was coded. The question language can tell that of a morphology, whose behaviour
+    is recorded or not; it cannot tell a category of topography, an ICCC-3 group that stands alone or a recorded ICD-10
+    code from the finer codes below, for a condition is never sure of what a record leaves open.
+
+    Raises
+    ------
+    BadQuestion
+        No system is named, one that this door does not know, or a morphology that does not exist.
+    Unsupported
+        Any other code than a morphology of ICD-O-3.
+    """
+    expected = "an ICD-O-3 morphology such as 9500/3, or :below"
+    found = [token(value) for value in values]
+    for each in found:
+        system = system_of(each, parameter)
+        if system.prefix != "ICDO3" or _is_topography(each.code):
+            raise Unsupported(
+                f"which records carry {each.code!r} of {system.url} or a code above it cannot be told from those that "
+                "carry a code below it",
+                where=parameter,
+                expected=expected,
+            )
+    return Or(tuple(_at_or_above(each.code, parameter, expected) for each in found))
+
+
+def morphology_above(values: Sequence[str], parameter: str) -> Expr:
+    """The same for ICD-O-3 morphologies whose system may be left out."""
+    axis("morphology")(values, parameter)
+    return Or(tuple(_at_or_above(token(value).code, parameter, "a morphology such as 9500/3") for value in values))
 
 
 def topography(values: Sequence[str], parameter: str) -> Expr:
@@ -145,6 +179,27 @@ def _site(value: str, parameter: str) -> Term:
     except TerminologyError as error:
         raise BadQuestion(error.message, where=parameter, expected=expected) from error
     return found
+
+
+def _at_or_above(code: str, parameter: str, expected: str) -> Expr:
+    """Yes or no for every tumour: its recorded morphology is this code or the four digits without behaviour above it."""
+    try:
+        histology, behaviour = parse_morphology(code)
+    except TerminologyError as error:
+        raise BadQuestion(error.message, where=parameter, expected=expected) from error
+    digits = And((DiagnosisIn("morphology", (Term("ICDO3", str(histology)),)), Not(Known("behaviour"))))
+    if behaviour is None:
+        return And((Known("morphology"), digits))
+    whole = And((DiagnosisIn("morphology", (Term("ICDO3", f"{histology}/{behaviour}"),)), Known("behaviour")))
+    return And((Known("morphology"), Or((whole, digits))))
+
+
+def _is_topography(code: str) -> bool:
+    try:
+        parse_topography(code)
+    except TerminologyError:
+        return False
+    return True
 
 
 def _gender(value: str, parameter: str) -> frozenset[str]:

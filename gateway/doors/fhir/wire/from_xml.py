@@ -15,8 +15,8 @@ from lxml import etree
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.search.elements import Element, Elements, is_resource, types
 from gateway.doors.fhir.wire.xml import NAMESPACE
-from gateway.errors import BadQuestion
-from gateway.safe_xml import line_of
+from gateway.errors import BadFile, BadQuestion
+from gateway.safe_xml import line_of, parse_text
 
 XHTML = "http://www.w3.org/1999/xhtml"
 DEEPEST = 64
@@ -24,7 +24,6 @@ DEEPEST = 64
 
 _INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})", re.ASCII)
 _DECIMAL = re.compile(r"-?(?:0|[1-9]\d{0,17})(?:\.\d{1,18})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
-_DOCTYPE = "<!DOCTYPE"
 
 
 def from_xml(body: bytes) -> Resource:
@@ -48,24 +47,11 @@ def _parsed(body: bytes) -> etree._Element:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadQuestion("the body is not UTF-8", where="body", expected="XML in UTF-8") from error
-    if _DOCTYPE in text:
-        line = text[: text.index(_DOCTYPE)].count("\n") + 1
-        raise BadQuestion("document types are refused", where=f"body:{line}", expected="XML without <!DOCTYPE")
-    parser = etree.XMLParser(
-        encoding="utf-8",
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
     try:
-        return etree.fromstring(text.encode(), parser)
-    except etree.XMLSyntaxError as error:
-        where = f"body:{error.lineno}" if error.lineno else "body"
-        raise BadQuestion("the body is not well-formed XML", where=where, expected="well-formed XML 1.0") from None
+        return parse_text(text)
+    except BadFile as error:
+        where = f"body:{error.where}" if error.where else "body"
+        raise BadQuestion(f"the body is refused: {error.message}", where=where, expected=error.expected) from None
 
 
 def _resource(element: etree._Element, name: str, place: str, depth: int) -> Resource:

@@ -7,8 +7,10 @@ from gateway.doors.fhir.search.codes import (
     axis,
     code_text,
     diagnosis,
+    diagnosis_above,
     diagnosis_below,
     iccc_group,
+    morphology_above,
     topography,
 )
 from gateway.doors.fhir.search.dates import incidence_date
@@ -35,13 +37,14 @@ RECORDED = (
         diagnosis,
         "system|code in any system that metadata names; a code means every tumour it covers. :in and :not-in take an "
         "implicit value set (SYSTEM?fhir_vs=isa/CODE) or one of ours for an ICCC-3 group, with |EDITION; :below needs a "
-        "system with a hierarchy; :text searches the names of ICCC-3 groups that a Condition shows.",
+        "system with a hierarchy; :above takes an ICD-O-3 morphology; :text searches the names of ICCC-3 groups that a Condition shows.",
         "own:condition-code",
         {
             "not": none_of(diagnosis),
             "in": in_value_set,
             "not-in": none_of(in_value_set),
             "below": diagnosis_below,
+            "above": diagnosis_above,
             "text": code_text,
             **missing("diagnosis"),
         },
@@ -81,7 +84,7 @@ RECORDED = (
         axis("morphology"),
         "ICD-O-3 morphology with or without behaviour (9500/3, 9500), with or without the system.",
         "own:condition-morphology",
-        {"not": none_of(axis("morphology")), **missing("morphology")},
+        {"not": none_of(axis("morphology")), "above": morphology_above, **missing("morphology")},
     ),
     Parameter(
         "behaviour",
