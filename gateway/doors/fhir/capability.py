@@ -34,6 +34,7 @@ def statement_of(door: Door, served: Iterable[ServedType]) -> Resource:
         "implementation": {"description": door.gateway.title, "url": door.base},
         "fhirVersion": "4.0.1",
         "format": ["json", "xml", "application/fhir+json", "application/fhir+xml"],
+        "implementationGuide": [f"{guide().canonical}/ImplementationGuide/iccd"],
         "rest": [
             {
                 "mode": "server",

@@ -141,6 +141,12 @@ def test_it_has_what_a_capability_statement_of_an_instance_must_have(statement: 
     assert statement["software"]["version"]
 
 
+def test_the_guide_that_it_names_is_served(client: Client, statement: Json) -> None:
+    (named,) = statement["implementationGuide"]
+    (found,) = matches(client.json("/ImplementationGuide", params={"url": named}))
+    assert found["url"] == named
+
+
 def test_every_listed_search_parameter_works_and_counts_agree(client: Client, statement: Json) -> None:
     listed = 0
     for kind, resource in records(statement).items():

@@ -8,6 +8,8 @@ from gateway.doors.fhir.terminology.brought import canonical_of
 from gateway.doors.fhir.terminology.expansion import Expansion, supplements_of
 from gateway.doors.fhir.terminology.library import Library
 from gateway.doors.fhir.terminology.options import ECHOED, Given
+from gateway.doors.fhir.terminology.own import OwnSystems
+from gateway.doors.fhir.terminology.shelf import shelf_of
 
 DROPPED = (
     "id",
@@ -33,7 +35,8 @@ def expand(library: Library, value_set: Resource, given: Given) -> Resource:
     """
     options = library.options
     dropped = set(DROPPED) - ({"compose", "extension"} if options.include_definition else set())
-    asked = {name: value for name, value in value_set.items() if name not in dropped}
+    titled = {**_held(library, value_set), **value_set}
+    asked = {name: value for name, value in titled.items() if name not in dropped}
     kept = {"resourceType": "ValueSet", **in_order(asked, "ValueSet")}
     if "expansion" in value_set:
         return kept
@@ -48,3 +51,14 @@ def expand(library: Library, value_set: Resource, given: Given) -> Resource:
     run.compose()
     library.check_supplements()
     return {**kept, "expansion": run.resource()}
+
+
+def _held(library: Library, value_set: Resource) -> Resource:
+    """What is held of a value set that its URL alone made: its name, title and version; empty where nothing is."""
+    includes = value_set.get("compose", {}).get("include", [])
+    if "name" in value_set or len(includes) != 1 or not isinstance(library.own, OwnSystems):
+        return {}
+    url = includes[0].get("system", "")
+    system = library.code_system(url, library.ruled(url, includes[0].get("version", "")))
+    held = shelf_of(library.own).value_set(value_set.get("url", ""), system.version) if system else None
+    return {name: value for name, value in (held or {}).items() if name not in ("compose", "copyright")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from uuid import uuid4
 
 from gateway.doors.fhir.definitions import Resource
@@ -11,7 +12,7 @@ from gateway.doors.fhir.terminology.brought import canonical_of
 from gateway.doors.fhir.terminology.filters import selected
 from gateway.doors.fhir.terminology.issues import Refused, issue
 from gateway.doors.fhir.terminology.library import Library, unknown_system
-from gateway.doors.fhir.terminology.members import EXTENSION, Member, MemberWriter, expansion_property, is_found, nested
+from gateway.doors.fhir.terminology.members import EXTENSION, Member, MemberWriter, Wanted, expansion_property, nested
 from gateway.doors.fhir.terminology.model import STANDARDS_STATUS, CodeSystem, Concept, standards_status
 from gateway.doors.fhir.terminology.options import Given, Options
 from gateway.doors.fhir.terminology.versions import order
@@ -36,8 +37,8 @@ class Expansion:
         self.members: dict[Key, Member] = {}
         self.pairs: set[tuple[str, str]] = set()
         self.roots: list[Member] = []
-        self.tree = not self.options.exclude_nested
-        self.total_known = True
+        self.wanted = Wanted(self.options.filter)
+        self.tree = not (self.options.exclude_nested or self.wanted.text)
         self.parameters: list[Resource] = []
         self.writer = MemberWriter(library.options, str(value_set.get("language", "")))
         self.extension: list[Resource] = []
@@ -168,7 +169,7 @@ class Expansion:
             for entry in imported.parameters:
                 if entry not in self.parameters:
                     self.parameters.append(entry)
-            self.writer.properties |= imported.writer.properties
+            imported.writer.properties = self.writer.properties
             found.append(imported)
         return found
 
@@ -206,12 +207,10 @@ class Expansion:
                     if {key, (url, "", code)} & excluded or not _in_all(imports[1:], member.system, code):
                         continue
                     if key not in self.members:
-                        self._add(key, Member(member.system, code, member.element), None)
+                        self._add(key, Member(member.system, code, member.written), None)
             return
         system = self._system(part)
         listed = {item["code"]: item for item in part.get("concept", []) if item.get("code")}
-        if self.options.filter and not listed and not part.get("filter"):
-            self.total_known = False
         codes = list(listed) if listed else self._codes(system, part, expression)
         for code in codes:
             concept = system.locate(code)
@@ -228,10 +227,11 @@ class Expansion:
                 continue
             member = listed.get(code, {})
             designations = self.writer.designations(concept, member)
-            if not is_found(self.options.filter, concept, designations):
+            if not self.wanted.finds(system, concept, designations):
                 continue
-            element = self.writer.element(system, concept, member, designations, inactive, self._versioned)
-            self._add(key, Member(system, concept.code, element), self._parent(system, concept))
+            named = (system, concept, member, designations, inactive, self._versioned)
+            written = partial(self.writer.element, *named)
+            self._add(key, Member(system, concept.code, written), self._parent(system, concept))
 
     def _parent(self, system: CodeSystem, concept: Concept) -> Member | None:
         """Nearest ancestor that is in the expansion."""
@@ -263,16 +263,21 @@ class Expansion:
     def resource(self) -> Resource:
         """Element ValueSet.expansion."""
         options, members = self.options, list(self.members.values())
+        offset = options.offset or 0
+        whole = offset == 0 and (options.count is None or options.count >= len(members))
+        if self.tree and whole:
+            contains = [nested(member) for member in self.roots]
+        else:
+            last = None if options.count is None else offset + options.count
+            contains = [member.written() for member in members[offset:last]]
         element: Resource = {
             "identifier": f"urn:uuid:{uuid4()}",
             "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "total": len(members),
         }
         extension = [*self.extension, *map(expansion_property, self.writer.properties.items())]
         if extension:
             element = {"extension": extension, **element}
-        if self.total_known:
-            element["total"] = len(members)
-        offset = options.offset or 0
         if options.offset is not None:
             element["offset"] = offset
         for name, canonical in self.library.applied_rules:
@@ -280,12 +285,6 @@ class Expansion:
                 self.note(name, canonical)
         if self.parameters:
             element["parameter"] = self.parameters
-        whole = offset == 0 and (options.count is None or options.count >= len(members))
-        if self.tree and whole and self.total_known:
-            contains = [nested(member) for member in self.roots]
-        else:
-            last = None if options.count is None else offset + options.count
-            contains = [member.element for member in members[offset:last]]
         if contains:
             element["contains"] = contains
         return element

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gateway.doors.fhir.definitions import Resource
@@ -42,15 +44,22 @@ EXTENSION_PROPERTIES: Mapping[str, tuple[str, str, str]] = {
 
 ORDER = ("extension", "system", "abstract", "inactive", "version", "code", "display", "designation")
 """Elements of ValueSet.expansion.contains as XML needs them."""
+WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass
 class Member:
-    """A code of an expansion, and its place in the tree."""
+    """A code of an expansion, and its place in the tree.
+
+    Attributes
+    ----------
+    written
+        Writes its element; only what is shown is written.
+    """
 
     system: CodeSystem
     code: str
-    element: Resource
+    written: Callable[[], Resource]
     children: list[Member] = field(default_factory=list)
 
 
@@ -137,20 +146,70 @@ def _known(name: Designation) -> Designation:
     return replace(name, extension=tuple(item for item in name.extension if item.get("url") in OF_DESIGNATION))
 
 
-def is_found(words: str, concept: Concept, designations: Sequence[Designation]) -> bool:
-    """Whether each word that is looked for begins a word of one name, or is in the code."""
-    wanted = words.casefold().split()
-    if not wanted:
-        return True
-    texts = [concept.code, *(name.value for name in designations)]
-    return any(all(word in text.casefold() for word in wanted) for text in texts)
+class Wanted:
+    """The text of a filter (R4 leaves to the server what it finds).
+
+    Each word of it begins a word of one name of the concept, or its code written without marks: `IVa` finds IV(a). The
+    whole may also be the code in any spelling that the code system takes: SEER's `041` finds IV(a).
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text.strip()
+        self._words = [(piece, _bare(piece), _words(piece)) for piece in _folded(text).split()]
+        self._located: dict[int, str] = {}
+
+    def finds(self, system: CodeSystem, concept: Concept, designations: Sequence[Designation]) -> bool:
+        """Whether a concept with these names is found; every one is where nothing is looked for."""
+        if not self._words or self._code(system) == concept.code:
+            return True
+        code, bare = _folded(concept.code), _bare(_folded(concept.code))
+        left = [
+            (piece, words)
+            for piece, plain, words in self._words
+            if not (bare.startswith(plain) if plain else piece in code)
+        ]
+        return not left or any(_begin(left, _folded(name.value)) for name in designations)
+
+    def _code(self, system: CodeSystem) -> str:
+        """Code that the whole text is a spelling of, '' if it is none."""
+        if id(system) not in self._located:
+            concept = system.locate(self.text)
+            self._located[id(system)] = concept.code if concept else ""
+        return self._located[id(system)]
+
+
+def _begin(pieces: Sequence[tuple[str, Sequence[str]]], name: str) -> bool:
+    """Whether each piece begins words of a name; one of marks alone is to stand in it."""
+    known = _words(name)
+    return all(
+        all(any(word.startswith(part) for word in known) for part in parts) if parts else piece in name
+        for piece, parts in pieces
+    )
+
+
+def _folded(text: str) -> str:
+    """Text without accents and the case of letters."""
+    if text.isascii():
+        return text.casefold()
+    plain = unicodedata.normalize("NFKD", text)
+    return "".join(sign for sign in plain if not unicodedata.combining(sign)).casefold()
+
+
+def _words(text: str) -> list[str]:
+    return WORD.findall(text)
+
+
+def _bare(text: str) -> str:
+    """Text without marks and blanks."""
+    return "".join(_words(text))
 
 
 def nested(member: Member) -> Resource:
     """A member with those below it."""
+    element = member.written()
     if not member.children:
-        return member.element
-    return {**member.element, "contains": [nested(child) for child in member.children]}
+        return element
+    return {**element, "contains": [nested(child) for child in member.children]}
 
 
 def _contains_property(item: Resource) -> Resource:

@@ -80,6 +80,11 @@ class Shelf:
         resource: Resource = orjson.loads(self._whole(kind, resource_id))
         return resource
 
+    def value_set(self, url: str, version: str) -> Resource | None:
+        """Value set of a URL and an exact version; None if none is held."""
+        found = self._sets_by_url.get((url, version))
+        return found.entry if found else None
+
     def _written(self, kind: str, resource_id: str) -> bytes:
         build = self._items(kind)[resource_id].whole
         return orjson.dumps(build() if build else {})
@@ -128,6 +133,10 @@ class Shelf:
     def _value_sets(self) -> Mapping[str, Item]:
         items = [*self._iccc3_sets(), *self._whole_sets()]
         return {item.entry["id"]: item for item in items}
+
+    @cached_property
+    def _sets_by_url(self) -> Mapping[tuple[str, str], Item]:
+        return {(item.entry["url"], item.entry.get("version", "")): item for item in self._value_sets.values()}
 
     def _iccc3_sets(self) -> Iterator[Item]:
         """ICCC-3 and each of its groups, by edition."""
