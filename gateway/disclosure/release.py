@@ -126,7 +126,11 @@ def release(
         One page of records of sources that allow records.
     """
     rules = {outcome.id: rule_of(policies.get(outcome.id), requester) for outcome in answer.outcomes}
-    counted = {outcome.id: outcome for outcome in answer.outcomes if outcome.status in ANSWERED and outcome.answer}
+    counted = {
+        outcome.id: outcome
+        for outcome in answer.outcomes
+        if outcome.status in ANSWERED and outcome.answer and not outcome.excluded
+    }
     minimum = {
         name: rule.minimum_cell
         for name, outcome in counted.items()
@@ -254,11 +258,11 @@ def _source(
 ) -> ReleasedSource:
     """A source's part; where the cells withhold the total, the totals of sources would tell it by their sum."""
     total = None
-    if rule and outcome.answer and outcome.status in ANSWERED and rule.granularity >= Granularity.COUNT:
+    if outcome.excluded:
+        total = _count(ZERO)
+    elif rule and outcome.answer and outcome.status in ANSWERED and rule.granularity >= Granularity.COUNT:
         hidden = (outcome.id,) in of_sources.withheld or (of_cells.total_withheld and outcome.answer.total.high != 0)
         total = _suppressed_count() if hidden else _count(outcome.answer.total)
-    elif rule is None and outcome.status in ANSWERED:
-        total = _count(ZERO)  # the question itself leaves this source out; it was not asked
     snapshot = outcome.answer.snapshot if outcome.answer else None
     return ReleasedSource(
         id=outcome.id,

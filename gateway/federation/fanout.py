@@ -44,7 +44,8 @@ def _unasked(name: str, step: SourceQuery | Refusal, ability: Capabilities) -> S
     if isinstance(step, Refusal):
         return SourceOutcome(name, step.status, step.reason, None, step.translation, 0, ability.coverage)
     answer = SourceAnswer(snapshot=ability.snapshot)
-    return SourceOutcome(name, Status.OK, "excluded by the question", answer, step.translation, 0, ability.coverage)
+    reason = "excluded by the question"
+    return SourceOutcome(name, Status.OK, reason, answer, step.translation, 0, ability.coverage, excluded=True)
 
 
 async def _outcome(

@@ -12,7 +12,7 @@ from gateway.access.requester import Requester
 from gateway.disclosure.policy import Policy, Verb
 from gateway.disclosure.release import Shown, granted, release
 from gateway.disclosure.released import ReleasedAnswer
-from gateway.errors import BadQuestion, UnknownTerm
+from gateway.errors import BadQuestion, SourceUnavailable, UnknownTerm
 from gateway.federation import cursor as cursors
 from gateway.federation.breaker import Breaker
 from gateway.federation.fanout import fan_out
@@ -21,9 +21,9 @@ from gateway.federation.records import RecordPage, read_page
 from gateway.federation.vocabularies import find_meanings
 from gateway.model.answer import ANSWERED, SourceAnswer, SourceOutcome, Status
 from gateway.model.capability import Capabilities, Coverage, Granularity
-from gateway.model.query import NOTHING, CaseQuery, OneOf, Page, leaves
+from gateway.model.query import NOTHING, CaseQuery, OneOf, Page, RecordIn, leaves
 from gateway.model.question import question_text
-from gateway.planner.plan import Plan, check_size, is_asked, make_plan
+from gateway.planner.plan import Plan, Refusal, check_size, is_asked, make_plan
 from gateway.planner.rewrite.constants import fold_constants
 from gateway.sources.base import Deadline, Source
 from gateway.sources.kept import Kept, Key
@@ -32,6 +32,9 @@ from terminology import Terminology
 CACHED_UNITS = 200_000
 """Size of the cache of released answers; a cell is one unit, a record ten (some 3 kB)."""
 SHOWN = 40
+NAMES_RECORDS = "answers no question that names a record"
+RENEWALS = 5
+"""Times that a question is put again because data was renewed while it was answered."""
 ORDERED_BY = {"date": "incidence", "age_days": "age"}
 """Orders of cases, and the field of a record that shows the value of each (gateway.disclosure.release)."""
 LASTING = frozenset({Status.OK, Status.PARTIAL, Status.UNSUPPORTED, Status.WITHHELD})
@@ -103,17 +106,26 @@ class Gateway:
         Raises
         ------
         gateway.errors.BadQuestion, gateway.errors.UnknownTerm, gateway.errors.TooCostly, gateway.errors.Expired
+        gateway.errors.SourceUnavailable
+            Data was renewed each time that the question was put.
         """
         asked_at = dt.datetime.now(dt.UTC)
-        abilities = self.capabilities()
-        key = Key(query, requester.tier, granularity, cursor, tuple(a.snapshot for a in abilities.values()))
-        known = self.cache.get(key)
-        if known is not None:
-            return replace(known, asked_at=_stamp(asked_at))
-        found = await self._answer(query, requester, granularity, cursor, abilities, asked_at)
-        if found.lasting:
-            self.cache.put(key, found)
-        return found
+        for _ in range(RENEWALS):
+            abilities = self.capabilities()
+            served = _served(abilities)
+            key = Key(query, requester.tier, granularity, cursor, served)
+            known = self.cache.get(key)
+            if known is not None:
+                return replace(known, asked_at=_stamp(asked_at))
+            found = await self._answer(query, requester, granularity, cursor, abilities, asked_at)
+            # A source answers from what serves at that moment: an answer over two snapshots is none.
+            if served == _served(self.capabilities()):
+                if found.lasting:
+                    self.cache.put(key, found)
+                return found
+        raise SourceUnavailable(
+            "the data is being renewed all the time", where="page", expected="the same question later"
+        )
 
     async def _answer(
         self,
@@ -130,7 +142,7 @@ class Gateway:
         permitted = {name: ability for name, ability in abilities.items() if self._permits(name, requester)}
         meanings = await find_meanings(query, permitted, self.sources, self.terminology, deadline)
         counted = replace(query, page=None) if query.page else query
-        plan = make_plan(counted, permitted, meanings, self.terminology)
+        plan = self._without_records(make_plan(counted, permitted, meanings, self.terminology), requester)
         self._check_order(query, plan, requester)
         outcomes = await fan_out(plan, self.sources, abilities, self._breakers(), deadline)
         others = (*self._withheld(abilities, permitted, query), *self._broken(query))
@@ -177,6 +189,19 @@ class Gateway:
             deadline,
             lambda following: cursors.encode(following, question, snapshots, self.salt),
         )
+
+    def _without_records(self, plan: Plan, requester: Requester) -> Plan:
+        """The plan in which a source that gives no records answers no condition that names one.
+
+        Whether a count of one person is withheld or zero would tell what the registry holds of them, attribute by
+        attribute. The refusal hangs on the ids that are asked alone, not on whether the source has them.
+        """
+        return {
+            name: Refusal(Status.WITHHELD, NAMES_RECORDS, step.translation)
+            if is_asked(step) and _names_records(step.query) and not self._grants_records(name, requester)
+            else step
+            for name, step in plan.items()
+        }
 
     def _check_registries(self, query: CaseQuery) -> None:
         for leaf in leaves(query.where):
@@ -236,7 +261,7 @@ class Gateway:
     ) -> SourceOutcome:
         """Outcome of a source that is not asked; one that the question itself leaves out has nothing to add."""
         if fold_constants(query.where, {"source": name}) == NOTHING:
-            return SourceOutcome(name, Status.OK, answer=SourceAnswer(), coverage=coverage)
+            return SourceOutcome(name, Status.OK, answer=SourceAnswer(), coverage=coverage, excluded=True)
         return SourceOutcome(name, status, reason, coverage=coverage)
 
     def _reason(self, name: str) -> str:
@@ -255,6 +280,10 @@ class Gateway:
             source.close()
 
 
+def _names_records(query: CaseQuery) -> bool:
+    return any(isinstance(leaf, RecordIn) for leaf in leaves(query.where))
+
+
 def _words(page: Page | None) -> str:
     """What of a page its token depends on."""
     if page is None or page.order is None:
@@ -265,6 +294,11 @@ def _words(page: Page | None) -> str:
 def units(answer: ReleasedAnswer) -> int:
     """Size of a released answer in the cache."""
     return 10 + len(answer.cells) + 10 * len(answer.cases)
+
+
+def _served(abilities: Mapping[str, Capabilities]) -> tuple[str | None, ...]:
+    """Snapshot that each source answers from."""
+    return tuple(ability.snapshot for ability in abilities.values())
 
 
 def _loaded(abilities: Mapping[str, Capabilities]) -> Mapping[tuple[str, str | None], str | None]:

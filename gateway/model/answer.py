@@ -92,7 +92,13 @@ class SourceAnswer:
 
 @dataclass(frozen=True, slots=True)
 class SourceOutcome:
-    """One source's part of an answer, answered or not."""
+    """One source's part of an answer, answered or not.
+
+    Attributes
+    ----------
+    excluded
+        The question itself leaves this source out: its zero says nothing of its data, and no policy guards it.
+    """
 
     id: str
     status: Status
@@ -101,6 +107,7 @@ class SourceOutcome:
     translation: tuple[Translation, ...] = ()
     elapsed_ms: int = 0
     coverage: Coverage | None = None
+    excluded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

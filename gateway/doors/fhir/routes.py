@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.doors.fhir.batch import batch_endpoint
-from gateway.doors.fhir.door import Door, open_door
+from gateway.doors.fhir.door import Door, Reply, open_door
 from gateway.doors.fhir.export.routes import export_routes
 from gateway.doors.fhir.interactions.versions import versions
 from gateway.doors.fhir.search.parameters import SEARCHABLE
@@ -25,11 +25,11 @@ from gateway.doors.fhir.terminology.routes import operation_routes
 from gateway.doors.fhir.types import SERVED
 from gateway.doors.fhir.wire.formats import JSON, Format
 from gateway.doors.fhir.wire.outcome import of_error, of_status
-from gateway.doors.fhir.wire.repeats import SentAgain
-from gateway.doors.fhir.wire.request import format_of, pairs_of, read_request
+from gateway.doors.fhir.wire.repeats import SentAgain, Snapshots
+from gateway.doors.fhir.wire.request import Asked, format_of, pairs_of, read_request
 from gateway.doors.fhir.wire.respond import respond
-from gateway.errors import BadQuestion, IccdError
-from gateway.federation.gateway import Gateway
+from gateway.errors import BadQuestion, IccdError, SourceUnavailable
+from gateway.federation.gateway import RENEWALS, Gateway
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 LARGE_TYPES = frozenset({"CodeSystem", "ValueSet", "ConceptMap", "MeasureReport"})
@@ -117,11 +117,10 @@ def _refusal(text: str) -> Endpoint:
 
 def _endpoint(door: Door, interaction: Interaction, resource: str = "", *, operation: bool = False) -> Endpoint:
     async def endpoint(request: Request) -> Response:
-        snapshots = door.repeats.snapshots()
         asked = await read_request(request, resource, operation=operation)
         if resource and not operation:
             check_shape(asked.shape, resource)
-        reply = await interaction(door, asked)
+        reply, snapshots = await _of_one_moment(door, interaction, asked)
         shape = shaped(reply.resource, asked.shape)
         if reply.resource["resourceType"] in LARGE_TYPES:
             written = run_in_threadpool(respond, request, shape, asked.format, reply.status, reply.headers)
@@ -131,6 +130,24 @@ def _endpoint(door: Door, interaction: Interaction, resource: str = "", *, opera
         return door.repeats.put(request, response, snapshots) if reply.lasting else response
 
     return endpoint
+
+
+async def _of_one_moment(door: Door, interaction: Interaction, asked: Asked) -> tuple[Reply, Snapshots]:
+    """Reply of which every part comes from the same snapshots, and those.
+
+    Raises
+    ------
+    SourceUnavailable
+        Data was renewed each time.
+    """
+    for _ in range(RENEWALS):
+        snapshots = door.repeats.snapshots()
+        reply = await interaction(door, asked)
+        if snapshots == door.repeats.snapshots():
+            return reply, snapshots
+    raise SourceUnavailable(
+        "the data is being renewed all the time", where="http.path", expected="the same request later"
+    )
 
 
 def _asked_format(request: Request) -> Format:

@@ -6,6 +6,9 @@ A page holds the observations of one kind after those of another, so that the to
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import re
 from collections.abc import Sequence
 from functools import reduce
 from operator import add
@@ -28,10 +31,11 @@ from gateway.doors.fhir.search.parameters import SEARCHABLE
 from gateway.doors.fhir.search.parse import Search, parse_search
 from gateway.doors.fhir.wire.conditional import changed_header
 from gateway.doors.fhir.wire.request import Asked
-from gateway.errors import BadQuestion, NotFound
+from gateway.errors import BadQuestion, Expired, NotFound
 from gateway.model.query import NOTHING
 
 NAMES = tuple(KINDS)
+STAMP_DIGITS = 32
 
 
 async def search_observations(door: Door, asked: Asked) -> Reply:
@@ -43,7 +47,7 @@ async def search_observations(door: Door, asked: Asked) -> Reply:
         The search cannot be read or answered; `where` is the parameter as it was written.
     """
     wanted = read_search(door, asked)
-    first, inner = _position(wanted.controls.cursor)
+    first, inner = _position(door, wanted.controls.cursor)
     room = 0 if wanted.controls.count_only else wanted.controls.count
     answers: list[ReleasedAnswer] = []
     shown: list[Any] = []
@@ -58,7 +62,7 @@ async def search_observations(door: Door, asked: Asked) -> Reply:
         answers.append(answer)
         if not question.page:
             full = not before and not room and not wanted.controls.count_only and answer.total.high != 0
-            following = following or (f"{kind.name}." if full else None)
+            following = following or (f"{kind.name}.{_stamp(door)}" if full else None)
             continue
         records = _records(kind, answer)
         made = [item for cases in records if (item := observation(kind, cases, door.base))]
@@ -126,11 +130,30 @@ def _sorted(entries: Sequence[Resource]) -> list[Resource]:
     return [*matches, *others.values()]
 
 
-def _position(cursor: str | None) -> tuple[str, str | None]:
-    """Kind to go on with, and the position in it."""
+def _stamp(door: Door) -> str:
+    """Token of the start of a kind: it holds for the snapshots that serve."""
+    said = repr(door.repeats.snapshots()).encode()
+    return f"~{hmac.new(door.gateway.salt, said, hashlib.sha256).hexdigest()[:STAMP_DIGITS]}"
+
+
+def _position(door: Door, cursor: str | None) -> tuple[str, str | None]:
+    """Kind to go on with, and the position in it.
+
+    Raises
+    ------
+    BadQuestion
+        The token was not made here.
+    Expired
+        A source answers from another snapshot now.
+    """
     if cursor is None:
         return NAMES[0], None
     name, dot, inner = cursor.partition(".")
-    if name not in NAMES or not dot:
+    start = re.fullmatch(rf"~[0-9a-f]{{{STAMP_DIGITS}}}", inner, re.ASCII)
+    if name not in NAMES or not dot or (not start and (not inner or inner.startswith("~"))):
         raise BadQuestion("this page token is broken", where=CURSOR, expected="a link of an earlier answer")
-    return name, inner or None
+    if not start:
+        return name, inner
+    if not hmac.compare_digest(inner, _stamp(door)):
+        raise Expired("the data has been renewed since this page was made", where=CURSOR, expected="a new search")
+    return name, None

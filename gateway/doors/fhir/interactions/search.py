@@ -55,7 +55,7 @@ async def search(door: Door, asked: Asked) -> Reply:
 
 def read_search(door: Door, asked: Asked) -> Search:
     """The search of a request; a registry that is not here is refused by name."""
-    wanted = parse_search(SEARCHABLE[asked.resource], asked.pairs, lenient=asked.lenient)
+    wanted = parse_search(SEARCHABLE[asked.resource], asked.pairs, lenient=asked.lenient, base=door.base)
     _check_registries(wanted, {*door.gateway.sources, *door.gateway.broken})
     return wanted
 

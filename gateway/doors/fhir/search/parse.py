@@ -23,6 +23,8 @@ MOST_PARAMETERS = 64
 MOST_VALUES = 500
 HAS = "_has:"
 SORT = "_sort"
+REFERRING = frozenset({"reference", "uri"})
+"""Types of parameters whose values may be absolute URLs of this door."""
 BY_ID = "_id"
 
 Pairs = Sequence[tuple[str, str]]
@@ -91,7 +93,7 @@ class Search:
         return CaseQuery(where=where, unit=unit, page=page)
 
 
-def parse_search(resource: Searchable, pairs: Pairs, *, lenient: bool = False) -> Search:
+def parse_search(resource: Searchable, pairs: Pairs, *, lenient: bool = False, base: str = "") -> Search:
     """Read a search.
 
     Parameters
@@ -102,6 +104,8 @@ def parse_search(resource: Searchable, pairs: Pairs, *, lenient: bool = False) -
         Names and values, decoded, in the order they were written.
     lenient
         Leave out what is not known instead of refusing.
+    base
+        URL of this door: an absolute reference under it is to one of our resources, any other to none of them.
 
     Raises
     ------
@@ -111,7 +115,7 @@ def parse_search(resource: Searchable, pairs: Pairs, *, lenient: bool = False) -
         More parameters or values than the limits.
     """
     check_limits(pairs)
-    draft = _Draft()
+    draft = _Draft(base)
     for name, value in pairs:
         try:
             apply = _recognise(resource, name, value)
@@ -143,6 +147,7 @@ def parse_search(resource: Searchable, pairs: Pairs, *, lenient: bool = False) -
 class _Draft:
     """A search while its parameters are read, one after the other; the attributes are those of Search."""
 
+    base: str = ""
     filters: list[Expr] = field(default_factory=list)
     order: Order | None = None
     includes: list[str] = field(default_factory=list)
@@ -214,7 +219,10 @@ def _filter(parameter: Parameter, build: Builder, once: str = "") -> Apply:
                 where=name,
                 expected=f"one {once.rstrip(':')}, or the tumours themselves: Condition?...&_include=Condition:subject",
             )
-        draft.filters.append(build(alternatives(value), name))
+        values = alternatives(value)
+        if parameter.type in REFERRING and draft.base:
+            values = tuple(each.removeprefix(f"{draft.base}/") for each in values)
+        draft.filters.append(build(values, name))
         if parameter.note is not None:
             draft.notes[parameter.note] = None
         if parameter.names_records:

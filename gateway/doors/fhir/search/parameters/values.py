@@ -15,8 +15,8 @@ BARE_IDS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 
 
 def registry(values: Sequence[str], parameter: str) -> Expr:
-    """Registry by its id, or by the value of meta.source or a reference, which end with the id."""
-    ids = [unescape(value).rpartition("/")[2] for value in values]
+    """Registry by its id, or by the value of meta.source or a reference under the URL of this door."""
+    ids = [unescape(value).removeprefix("Organization/") for value in values]
     if not all(ids):
         raise BadQuestion("a registry has an id", where=parameter, expected="the id of a source, or meta.source")
     return OneOf("source", frozenset(ids))
@@ -74,10 +74,12 @@ def constant(tokens: frozenset[tuple[str, str]]) -> Builder:
 
 
 def record(of: str, resource: str) -> Builder:
-    """Records by reference: `ID`, `Type/ID` or the absolute URL of one of this door's resources."""
+    """Records by reference: `ID` or `Type/ID`; what the parser left absolute is another server's and names nothing."""
 
     def build(values: Sequence[str], parameter: str) -> Expr:
-        return RecordIn(of, frozenset(_id_of(unescape(value), resource, parameter) for value in values))
+        found = [_id_of(unescape(value), resource, parameter) for value in values]
+        ids = frozenset(name for name in found if name)
+        return RecordIn(of, ids) if ids else NOTHING
 
     return build
 
@@ -115,10 +117,12 @@ def _is_id(text: str) -> bool:
 
 
 def _id_of(reference: str, resource: str, parameter: str) -> str:
-    """Id in a reference; a reference to another server's resource names nothing here and stays what it is."""
+    """Id in a reference, '' for one to a resource of another server."""
     kind, slash, name = reference.rpartition("/")
     if not _is_id(name):
         raise BadQuestion("is no reference", where=parameter, expected=f"ID or {resource}/ID")
-    if slash and kind.rpartition("/")[2] != resource:
+    if "://" in reference:
+        return ""
+    if slash and kind != resource:
         raise BadQuestion(f"{parameter} refers to {resource}", where=parameter, expected=f"ID or {resource}/ID")
     return name
