@@ -41,7 +41,7 @@ OWN = "https://w3id.org/iccd/fhir/ValueSet"
 
 
 def search(*pairs: tuple[str, str], resource: str = "Condition", lenient: bool = False) -> Search:
-    return parse_search(SEARCHABLE[resource], pairs, lenient=lenient)
+    return parse_search(SEARCHABLE[resource], pairs, lenient=lenient, base="http://gateway.test/fhir")
 
 
 def patients(*pairs: tuple[str, str]) -> Search:
