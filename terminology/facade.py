@@ -20,7 +20,7 @@ from terminology.iccc3 import DEFAULT_EDITION
 from terminology.nouns import Concept, Cover, Group, Leaf, Meaning, Overlap, SystemInfo, Translation
 from terminology.places import default_path
 from terminology.store import Store, open_store
-from terminology.systems.base import CodeSystem, CountsOverlaps
+from terminology.systems.base import CodeSystem, CountsOverlaps, HoldsMoreBelow
 from terminology.systems.iccc3 import Iccc3, SeerExtendedRecode, SeerRecode
 from terminology.systems.icd10 import Icd10
 from terminology.systems.icdo3 import IcdO3
@@ -112,6 +112,15 @@ class Terminology:
 
     def _ask_meaning(self, system: str, code: str, edition: str | None) -> Meaning:
         return self._system(system).meaning(code, edition)
+
+    def beneath(self, system: str, code: str, edition: str | None = None) -> Meaning:
+        """The tumours that a code or any code below it means; raises as `meaning` does.
+
+        In ICD-O-3, ICCC-3 and ICD-10 a code holds what stands below it, so this is its meaning. In OMOP and SNOMED CT it
+        is as far as the loaded hierarchy tells, and open beyond; of NCIt no hierarchy is held.
+        """
+        wanted = self._system(system)
+        return wanted.beneath(code, edition) if isinstance(wanted, HoldsMoreBelow) else wanted.meaning(code, edition)
 
     def lookup(self, system: str, code: str, edition: str | None = None) -> Concept:
         """What is known about a code; raises as `meaning` does, but a code without a map is found."""

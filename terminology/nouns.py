@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from terminology.boxes import BoxSet, Equivalence
@@ -40,6 +40,10 @@ class Meaning:
     exact: bool = True
     notes: tuple[str, ...] = ()
     bounded: bool = True
+
+    def opened(self, note: str) -> Meaning:
+        """The same, and perhaps tumours outside `boxes`."""
+        return replace(self, exact=False, bounded=False, notes=(*self.notes, note))
 
 
 @dataclass(frozen=True, slots=True)

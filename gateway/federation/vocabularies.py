@@ -15,7 +15,7 @@ from gateway.model.capability import Capabilities
 from gateway.model.query import CaseQuery, Term
 from gateway.planner.terms import Resolved, resolve_term, resolved_elsewhere, terms_of
 from gateway.sources.base import Deadline, ResolvesTerms, Source
-from terminology import Terminology
+from terminology import BoxSet, Terminology
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +48,8 @@ async def find_meanings(
                 raise
             found[field, term] = elsewhere
             continue
-        if meaning is None:
-            meaning = await _ask_sources(term, resolvers, sources, deadline)
+        if meaning is None or (term.below and meaning.possible == BoxSet.everything()):
+            meaning = await _ask_sources(term, resolvers, sources, deadline) or meaning
         if meaning is not None:
             found[field, term] = meaning
     return found

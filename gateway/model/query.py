@@ -22,15 +22,29 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A code in the asker's words: system prefix of the question grammar, code as written, edition if named."""
+    """A code in the asker's words.
+
+    Attributes
+    ----------
+    system
+        System prefix of the question grammar.
+    code
+        The code as written.
+    edition
+        Edition, if one is named.
+    below
+        Whether the codes below it in the hierarchy of the system are meant too, where the code alone does not hold
+        them.
+    """
 
     system: str
     code: str
     edition: str | None = None
+    below: bool = False
 
     def __str__(self) -> str:
         version = f"|{self.edition}" if self.edition else ""
-        return f"{self.system}{version}:{self.code}"
+        return f"{self.system}{version}:{self.code}{' and below' if self.below else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +81,26 @@ class DateBetween:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """A coded field has one of these canonical codes; `unknown` and `not-collected` may be asked for by name."""
+    """A coded field has one of these canonical codes; `unknown` and `not-collected` may be asked for by name.
+
+    Attributes
+    ----------
+    recorded
+        Whether the code itself must stand in the record: yes or no, never possible. Else a coarse code stands for its
+        members, and what is not recorded, or coarsely, may be any of them.
+    """
 
     field: str
     values: frozenset[str]
+    recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """Something is recorded in a field: yes or no, never possible.
 
-    Any field but `source` and `age_days`; for `diagnosis` a code of any kind. A coarse or partial value is known.
+    Any field but `source` and `age_days`; for `diagnosis` a code of any kind, and for `entity` one that says what kind
+    of tumour it is: a morphology, ICD-10 or ICCC-3. A coarse or partial value is known.
     """
 
     field: str

@@ -54,8 +54,8 @@ def condition_text(where: Expr) -> str:
             return f"{field}={_range(low, high)}"
         case DateBetween(low_day, high_day, field):
             return f"{field}={_range(low_day, high_day)}"
-        case OneOf(field, values):
-            return f"{field}={','.join(sorted(values))}"
+        case OneOf(field, values, recorded):
+            return f"{field}={'recorded ' if recorded else ''}{','.join(sorted(values))}"
         case Known(field):
             return f"{field}=known"
         case RecordIn(of, ids):

@@ -71,7 +71,8 @@ def resolve_term(field: str, term: Term, iccc: str, terminology: Terminology) ->
         return _behaviour(term)
     edition = term.edition or (iccc if term.system in {"ICCC3", "SEER"} else None)
     try:
-        meaning = terminology.meaning(term.system, term.code, edition)
+        ask = terminology.beneath if term.below else terminology.meaning
+        meaning = ask(term.system, term.code, edition)
     except Unmatched:
         return None
     except TerminologyError as error:

@@ -49,8 +49,8 @@ def evaluate(expr: Expr, case: Case, terminology: Terminology) -> Truth:
             return _between(_interval(case, field), low, high)
         case DateBetween(low, high):
             return case.incidence.within(low, high)
-        case OneOf(field, values):
-            return one_of(field, getattr(case, field), values)
+        case OneOf(field, values, recorded):
+            return one_of(field, getattr(case, field), values, recorded=recorded)
         case Known(field):
             return Truth.YES if is_known(case, field) else Truth.NO
         case RecordIn(of, ids):
@@ -61,7 +61,7 @@ def evaluate(expr: Expr, case: Case, terminology: Terminology) -> Truth:
 def is_known(case: Case, field: str) -> bool:
     """Whether anything is recorded in a field of a case."""
     match field:
-        case "diagnosis" | "topography" | "morphology" | "behaviour":
+        case "diagnosis" | "entity" | "topography" | "morphology" | "behaviour":
             return diagnosis_is_known(case.diagnosis, field)
         case "date" | "year":
             return case.incidence.earliest is not None
@@ -76,11 +76,13 @@ def asked_values(field: str, values: frozenset[str]) -> frozenset[str]:
     return values.union(*members)
 
 
-def one_of(field: str, value: Coded, values: frozenset[str]) -> Truth:
-    """Whether a recorded code is one of those asked for; a coarse recorded code may be."""
+def one_of(field: str, value: Coded, values: frozenset[str], *, recorded: bool = False) -> Truth:
+    """Whether a code is one of those asked for; a coarse code may be, unless what is `recorded` is asked for."""
+    text = value.value if isinstance(value, Absent) else value
+    if recorded:
+        return Truth.YES if text in values else Truth.NO
     asked = asked_values(field, values)
-    recorded = value.value if isinstance(value, Absent) else value
-    if recorded in asked:
+    if text in asked:
         return Truth.YES
     if isinstance(value, Absent):
         return Truth.NO if value is Absent.NOT_APPLICABLE else Truth.POSSIBLE

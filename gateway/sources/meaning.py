@@ -91,10 +91,12 @@ def group_boxes(dimension: str, edition: str, terminology: Terminology) -> tuple
 
 
 def diagnosis_is_known(diagnosis: Diagnosis, field: str) -> bool:
-    """Whether an axis of a tumour is recorded, or for `diagnosis` a code of any kind."""
-    if field != "diagnosis":
+    """Whether an axis of a tumour is recorded, for `diagnosis` a code of any kind, for `entity` one of its kind."""
+    if field not in {"diagnosis", "entity"}:
         return not isinstance(getattr(diagnosis, field), Absent)
-    return not _without_axes(diagnosis) or diagnosis.icd10 is not None or diagnosis.iccc is not None
+    if diagnosis.icd10 is not None or diagnosis.iccc is not None:
+        return True
+    return not (isinstance(diagnosis.morphology, Absent) if field == "entity" else _without_axes(diagnosis))
 
 
 def _without_axes(diagnosis: Diagnosis) -> bool:

@@ -127,7 +127,7 @@ CODES: Mapping[str, tuple[str, ...]] = {
     "country": ("DE", "FR", "US", *ABSENT),
 }
 """Canonical codes of each coded field that generated cases have."""
-KNOWN = tuple(sorted(FIELDS.keys() - {"source", "age_days"}))
+KNOWN = tuple(sorted((FIELDS.keys() | {"entity"}) - {"source", "age_days"}))
 """Fields that may be asked whether they are known."""
 ORDERS = tuple(Order(field, descending) for field in ("date", "age_days") for descending in (False, True))
 NO_RECORD = "no-such-record"
@@ -213,6 +213,7 @@ def leaf_conditions(known: Terminology) -> st.SearchStrategy[Expr]:
             OneOf,
             st.just(name),
             st.frozensets(st.sampled_from(CODES[name]).map(str), min_size=1, max_size=3),
+            st.booleans(),
         )
     )
     return st.one_of(

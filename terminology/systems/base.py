@@ -40,6 +40,18 @@ class CodeSystem(Protocol):
 
 
 @runtime_checkable
+class HoldsMoreBelow(Protocol):
+    """A system whose codes do not mean what stands below them, or whose hierarchy is not held in full."""
+
+    def beneath(self, code: str, edition: str | None) -> Meaning:
+        """The tumours that a code or one below it means; raises as `meaning` does.
+
+        It is open where a concept below may mean tumours that nobody here can name.
+        """
+        ...
+
+
+@runtime_checkable
 class CountsOverlaps(Protocol):
     """A system with so many large codes that it counts how each meets a set, where others make each code's set."""
 

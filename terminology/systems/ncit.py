@@ -97,6 +97,11 @@ class Ncit:
         cited = rows_text("icdo3_ncit", (row.number for row in used))
         return Meaning(self.name, parsed, "", boxes, certain, cited, exact, tuple(notes), bounded=preferred)
 
+    def beneath(self, code: str, edition: str | None) -> Meaning:
+        """The same, and open: the hierarchy of the thesaurus is not held."""
+        meaning = self.meaning(code, edition)
+        return meaning.opened(f"which concepts stand below {meaning.code} in the thesaurus is not held here")
+
     def lookup(self, code: str, edition: str | None) -> Concept:
         """Name and mapped ICD-O-3 codes."""
         parsed, rows = self._found(code, edition)

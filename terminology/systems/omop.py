@@ -7,7 +7,7 @@ means the ICDO3 concepts that are mapped to it or stand below it. A concept id s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 
@@ -93,6 +93,35 @@ class Omop:
                 (*notes, *found.notes),
             )
         return self._mapped(concept, notes)
+
+    def beneath(self, code: str, edition: str | None) -> Meaning:
+        """What the concept and those below it in the loaded hierarchy mean.
+
+        It is open where one of them has no ICD-O-3 code of its own, and where no hierarchy is loaded.
+        """
+        concept = self._concept(code, edition)
+        meaning = self.meaning(code, edition)
+        if self._store.pack("athena") is None:
+            return meaning.opened(f"which concepts stand below {concept.concept_id} is not loaded")
+        below = self._below(concept.concept_id)
+        if not below:
+            return meaning
+        boxes = boxes_of(icdo for icdo in map(_try_icdo, self._icdo3_below(concept.concept_id)) if icdo is not None)
+        told = f"with {len(below)} concepts below it"
+        whole = replace(
+            meaning, boxes=meaning.boxes | boxes, certain=meaning.certain | boxes, notes=(*meaning.notes, told)
+        )
+        coded = all(each is not None and each.vocabulary == "ICDO3" and _try_icdo(each) for each in below)
+        return whole if coded else whole.opened("not each of them has an ICD-O-3 code of its own")
+
+    def _below(self, concept_id: int) -> list[_Concept | None]:
+        """Concepts below one; None for what is in the hierarchy and not among the concepts that are kept."""
+        rows = self._store.query(
+            """SELECT omop_concept.* FROM omop_descendant LEFT JOIN omop_concept ON concept_id = descendant
+               WHERE ancestor = ?1 AND descendant <> ?1 ORDER BY descendant""",
+            (concept_id,),
+        )
+        return [None if row[0] is None else _Concept(*row) for row in rows]
 
     def _mapped(self, concept: _Concept, notes: tuple[str, ...]) -> Meaning:
         sources = self._icdo3_below(concept.concept_id)

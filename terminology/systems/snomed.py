@@ -79,6 +79,24 @@ class SnomedCt:
             self.name, digits, "", boxes, boxes if exact else BoxSet.empty(), cited, exact, notes, bounded=bounded
         )
 
+    def beneath(self, code: str, edition: str | None) -> Meaning:
+        """What the concept and those below it mean, as far as an Athena download tells; open beyond."""
+        digits = self._digits(code, edition)
+        concept_id = self._omop.id_of("SNOMED", digits)
+        meaning = self.meaning(code, edition)
+        if concept_id is None:
+            return meaning.opened(f"which concepts stand below {digits} is not loaded")
+        try:
+            below = self._omop.beneath(concept_id, None)
+        except Unmatched:
+            return meaning.opened(f"the concepts below {digits} have no ICD-O-3 codes")
+        if digits not in self._rows:
+            return replace(below, system=self.name, code=digits)
+        boxes, certain = meaning.boxes | below.boxes, meaning.certain | below.certain
+        notes = (*meaning.notes, *below.notes)
+        exact, bounded = meaning.exact and below.exact, meaning.bounded and below.bounded
+        return replace(meaning, boxes=boxes, certain=certain, exact=exact, bounded=bounded, notes=notes)
+
     def _meaning_from_omop(self, digits: str) -> Meaning:
         try:
             return replace(self._omop.meaning(self._from_omop(digits), None), system=self.name, code=digits)

@@ -143,7 +143,7 @@ class Lifting:
                 return AnyOf(tuple(self.lift(item) for item in items))
             case Not(item):
                 return Negated(self.lift(item))
-            case DiagnosisIn() | Known("diagnosis" | "topography" | "morphology" | "behaviour"):
+            case DiagnosisIn() | Known("diagnosis" | "entity" | "topography" | "morphology" | "behaviour"):
                 self.leaves.append(expr)
                 return Outcome(len(self.leaves) - 1)
             case Between("year", low, high):

@@ -99,11 +99,11 @@ class State:
         if isinstance(leaf, Known):
             return self._known(leaf.field)
         if leaf.field in self.constants:
-            return Constant(one_of(leaf.field, self.constants[leaf.field], leaf.values))
-        truths = {raw: one_of(leaf.field, code, leaf.values) for raw, code in self.known[leaf.field].items()}
+            return Constant(_truth(leaf, self.constants[leaf.field]))
+        truths = {raw: _truth(leaf, code) for raw, code in self.known[leaf.field].items()}
         yes = tuple(raw for raw, truth in truths.items() if truth is Truth.YES)
         no = tuple(raw for raw, truth in truths.items() if truth is Truth.NO)
-        return Coded(leaf.field, yes, no, one_of(leaf.field, Absent.UNKNOWN, leaf.values))
+        return Coded(leaf.field, yes, no, _truth(leaf, Absent.UNKNOWN))
 
     def _known(self, name: str) -> Shape:
         if name in self.constants:
@@ -120,6 +120,10 @@ class State:
         """Label of a raw value in a table."""
         code = self.code_of(name, raw)
         return code.value if isinstance(code, Absent) else code
+
+
+def _truth(leaf: OneOf, code: str | Absent) -> Truth:
+    return one_of(leaf.field, code, leaf.values, recorded=leaf.recorded)
 
 
 def renewed(state: State, session: Session, dialect: str) -> State | None:

@@ -287,8 +287,8 @@ class Counter:
                     return question.truths[id(each)][columns["class"]]
                 case Known(field) if field in DIAGNOSIS_FIELDS:
                     return question.truths[id(each)][columns["class"]]
-                case OneOf(field, values):
-                    return self._codes[field].outcomes(values)[columns[field]]
+                case OneOf(field):
+                    return self._codes[field].outcomes(each)[columns[field]]
                 case Known(field) if field in INTERVAL_FIELDS:
                     return _decided(columns[f"{field}_lo"] > LOW)
                 case Known(field):
@@ -308,7 +308,7 @@ class Counter:
             if _is_of_diagnosis(leaf):
                 return "dx", question.truths[id(leaf)][question.view.classes]
             if isinstance(leaf, OneOf):
-                return leaf.field, self._codes[leaf.field].outcomes(leaf.values)
+                return leaf.field, self._codes[leaf.field].outcomes(leaf)
             if isinstance(leaf, Known):
                 return leaf.field, self._codes[leaf.field].known()
             raise TypeError(f"not over a dictionary: {leaf.field}")

@@ -18,7 +18,7 @@ from gateway.errors import SourceFailure
 from gateway.model.answer import Labels
 from gateway.model.case import Coded, Diagnosis
 from gateway.model.fields import FIELDS, UNCLASSIFIED, UNKNOWN_LABEL
-from gateway.model.query import DiagnosisIn
+from gateway.model.query import DiagnosisIn, OneOf
 from gateway.model.values import Absent, Truth
 from gateway.sources.meaning import diagnosis_is_known, recorded_code_truth
 from gateway.sources.snapshot.layout import CODED
@@ -49,8 +49,11 @@ class Codes:
         self.values = values
         self.sets: tuple[Labels, ...] = tuple((_text(value),) for value in values)
 
-    def outcomes(self, asked: frozenset[str]) -> Outcomes:
-        """Truth of `field is one of asked` for each code; a coarse code stands for its members."""
+    def outcomes(self, leaf: OneOf) -> Outcomes:
+        """Truth of a condition for each code; a coarse code stands for its members."""
+        asked = leaf.values
+        if leaf.recorded:
+            return _yes_or_no(_text(value) in asked for value in self.values)
         members = FIELDS[self.field].composites
         wanted = asked.union(*(members.get(code, frozenset()) for code in asked))
         return np.array([_code_truth(value, wanted, members) for value in self.values], np.int8)

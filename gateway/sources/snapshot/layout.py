@@ -40,7 +40,7 @@ RECORD = (
 """Columns of `cases`, from which a record is made."""
 
 INTERVAL_FIELDS = frozenset({*INTERVALS, *ROW_INTERVALS})
-DIAGNOSIS_FIELDS = frozenset({"diagnosis", "topography", "morphology", "behaviour"})
+DIAGNOSIS_FIELDS = frozenset({"diagnosis", "entity", "topography", "morphology", "behaviour"})
 """Question fields that the diagnosis dictionary answers."""
 
 
