@@ -56,7 +56,7 @@ class CodeSystemUrl:
     editions
         Versions that a value set canonical may name.
     hierarchy
-        Whether `:below` makes sense: a code means everything it covers.
+        Whether a code means everything below it in any case.
     id
         Id of its CodeSystem resource.
     copyright
@@ -101,6 +101,11 @@ def code_systems() -> tuple[CodeSystemUrl, ...]:
 def code_system_of_url() -> Mapping[str, CodeSystemUrl]:
     """Code system by each of its URLs."""
     return {url: system for system in code_systems() for url in (system.url, *system.synonyms)}
+
+
+def edition_id(system: CodeSystemUrl, edition: str) -> str:
+    """Resource id of a code system in an edition; the newest has the id of the code system."""
+    return system.id if edition in ("", *system.editions[-1:]) else f"{system.id}-{edition}"
 
 
 def canonical_system(url: str) -> str:

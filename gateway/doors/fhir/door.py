@@ -12,6 +12,7 @@ from gateway.disclosure.released import ReleasedAnswer, ReleasedSource
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.recordversions import Version, release_digest, version_of, with_version
 from gateway.doors.fhir.render.condition import ConditionRenderer, GroupName, source_url
+from gateway.doors.fhir.render.mapped import Icd10Of, icd10_of
 from gateway.doors.fhir.wire.repeats import Repeats
 from gateway.doors.fhir.wire.request import Asked
 from gateway.federation.gateway import Gateway
@@ -50,6 +51,8 @@ class Door:
         Service base URL, absolute.
     group_name
         Names of ICCC-3 groups.
+    icd10
+        ICD-10 of tumours that were recorded by ICD-O-3 alone.
     digests
         Eight digits for the policy of each source, see gateway.doors.fhir.recordversions.
     repeats
@@ -61,6 +64,7 @@ class Door:
     gateway: Gateway
     base: str
     group_name: GroupName
+    icd10: Icd10Of
     digests: Mapping[str, str]
     repeats: Repeats
     renderers: MutableMapping[Snapshots, ConditionRenderer] = field(default_factory=lambda: LRUCache(KEPT_RENDERERS))
@@ -71,7 +75,7 @@ class Door:
         found = self.renderers.get(key)
         if found is None:
             metas = {source.id: version.meta() for source in answer.sources if (version := self.version(source))}
-            found = self.renderers[key] = ConditionRenderer(self.base, self.group_name, metas)
+            found = self.renderers[key] = ConditionRenderer(self.base, self.group_name, self.icd10, metas)
         return found
 
     def versioned(self, resources: Iterable[Resource], answer: ReleasedAnswer) -> list[Resource]:
@@ -105,4 +109,4 @@ def open_door(gateway: Gateway) -> Door:
 
     digests = {name: release_digest(gateway.policies.get(name)) for name in gateway.sources}
     repeats = Repeats(lambda: tuple(gateway.snapshots().values()))
-    return Door(gateway, base, group_name, digests, repeats)
+    return Door(gateway, base, group_name, icd10_of(gateway.terminology), digests, repeats)

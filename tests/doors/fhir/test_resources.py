@@ -15,17 +15,19 @@ from gateway.doors.fhir.definitions import conformance_resources, guide
 from gateway.doors.fhir.profiles.check import checker_of
 from gateway.doors.fhir.render.condition import ConditionRenderer
 from gateway.doors.fhir.render.elements import partial_date
+from gateway.doors.fhir.render.mapped import icd10_of
 from gateway.doors.fhir.render.patient import patient
 from gateway.doors.fhir.wire.xml import HEAD, NAMESPACE, to_xml
 from gateway.model.dates import UNKNOWN_DATE, Age, DateInterval, DatePrecision
 from gateway.model.fields import BASIS, FIELDS, LATERALITY
 from gateway.model.values import Absent
+from terminology import load
 from tests.doors.fhir.client import Client, matches
 from tests.doors.fhir.validation import Json, OfficialSchemas, model_faults, model_of
 
 XMLNS = f' xmlns="{NAMESPACE}"'.encode()
 DAR = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
-RENDERER = ConditionRenderer("http://gateway.test/fhir", lambda code, _: f"group {code}")
+RENDERER = ConditionRenderer("http://gateway.test/fhir", lambda code, _: f"group {code}", icd10_of(load()))
 PATHS = (
     "/metadata",
     "/Condition?_count=1000",

@@ -1,9 +1,10 @@
 """Condition of a released case: one primary tumour (mCODE 4.0.0 primary cancer condition where it fits).
 
 ICD-O-3 topography stands in bodySite, morphology in mCODE's extension; code carries the ICCC-3 groups, the
-morphology and ICD-10. What the source wrote is userSelected true, a group derived from it is false; where a group
-stands alone it is not told which. The incidence date is onset[x] with its true precision. The clinical status of a tumour is not a registry's knowledge and stays absent,
-which the category health-concern allows (constraint con-3). ICD-O terms are WHO's: codes go out without display.
+morphology and ICD-10. What the source wrote is userSelected true, what is derived from it is false; where a group
+stands alone it is not told which. The incidence date is onset[x] with its true precision; when a record was written is
+not known. The clinical status of a tumour is not a registry's knowledge and stays absent, which the category
+health-concern allows (constraint con-3). ICD-O terms are WHO's: codes go out without display.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from gateway.doors.fhir.render.elements import (
     period,
     primitive,
 )
+from gateway.doors.fhir.render.mapped import Icd10Of
+from gateway.doors.fhir.verification import VERIFICATION, VERIFICATION_SYSTEM
 from gateway.doors.fhir.wire.xml import Markup, children_xml
 from gateway.model.dates import Age, DateInterval
 from gateway.model.fields import UNCLASSIFIED
@@ -40,14 +43,13 @@ HISTOLOGY = f"{MCODE}/mcode-histology-morphology-behavior"
 SHOWN_IN_FULL = "2017"
 """Edition whose extended division is shown beside the group."""
 
-STATUS: Resource = {
-    "verificationStatus": concept(
-        [coding("http://terminology.hl7.org/CodeSystem/condition-ver-status", "confirmed")],
-    ),
+CATEGORY: Resource = {
     "category": [
         concept([coding("http://hl7.org/fhir/us/core/CodeSystem/condition-category", "health-concern")]),
     ],
 }
+NOT_PRIMARY = frozenset({6, 9})
+"""Behaviour of a metastasis, or of a tumour that may be one: no primary cancer condition is claimed."""
 
 GroupName = Callable[[str, str], str | None]
 """Code and edition of an ICCC-3 group -> its published name."""
@@ -108,13 +110,18 @@ class ConditionRenderer:
         URL of the door.
     group_name
         Names of ICCC-3 groups.
+    icd10
+        ICD-10 of tumours that were recorded by ICD-O-3 alone.
     versions
         Elements of meta that tell the version of a registry's records, by registry.
     """
 
-    def __init__(self, base: str, group_name: GroupName, versions: Mapping[str, Resource] | None = None) -> None:
+    def __init__(
+        self, base: str, group_name: GroupName, icd10: Icd10Of, versions: Mapping[str, Resource] | None = None
+    ) -> None:
         self._base = base
         self._group_name = group_name
+        self._icd10 = icd10
         self._versions = versions or {}
         self._entry = Written[ReleasedCase, tuple[str, bytes]](self._digested)
         self._entry_xml = Written[ReleasedCase, str](self.entry_xml)
@@ -132,6 +139,7 @@ class ConditionRenderer:
             **rest,
             "subject": {"reference": f"Patient/{case.patient_id}"},
             **onset(case.incidence),
+            **NOT_RECORDED,
             **stage(case),
         }
 
@@ -140,7 +148,7 @@ class ConditionRenderer:
         head, rest = self._json(_tumour(case))
         return (
             f'{{"resourceType":"Condition","id":"{case.id}",{head},{_age_json(case.age)}],{rest},'
-            f'"subject":{{"reference":"Patient/{case.patient_id}"}},{_onset_json(case.incidence)}{_stage_json(case)}}}'
+            f'"subject":{{"reference":"Patient/{case.patient_id}"}},{_onset_json(case.incidence)},{_NOT_RECORDED_JSON}{_stage_json(case)}}}'
         )
 
     def entry_json(self, case: ReleasedCase) -> str:
@@ -178,19 +186,24 @@ class ConditionRenderer:
         return Markup(
             f'<Condition><id value="{case.id}"/>{head}{_age_xml(case.age)}{rest}'
             f'<subject><reference value="Patient/{case.patient_id}"/></subject>{_onset_xml(case.incidence)}'
-            f"{children_xml(stage(case))}</Condition>"
+            f"{_NOT_RECORDED_XML}{children_xml(stage(case))}</Condition>"
         )
 
     def _parts(self, tumour: Tumour) -> tuple[Resource, Resource]:
         """Elements before the age, and elements between it and the subject."""
         edition = tumour.icdo_edition
-        code = condition_code(tumour, self._group_name)
+        code = condition_code(tumour, self._group_name, self._icd10)
         meta: Resource = {**self._versions.get(tumour.source, {}), "source": source_url(self._base, tumour.source)}
-        if "coding" in code:
+        if "coding" in code and tumour.behaviour not in NOT_PRIMARY:
             meta["profile"] = profiles()
         extensions = [histology(tumour.morphology, tumour.behaviour, edition), basis_of_diagnosis(tumour.basis)]
         site = body_site(tumour.topography, tumour.laterality, edition)
-        return {"meta": meta, "extension": extensions}, {**STATUS, "code": code, "bodySite": [site]}
+        return {"meta": meta, "extension": extensions}, {
+            **status(tumour.basis),
+            **CATEGORY,
+            "code": code,
+            "bodySite": [site],
+        }
 
     def _json_fragments(self, tumour: TumourParts) -> tuple[str, str]:
         head, rest = self._parts(Tumour(*tumour))
@@ -201,8 +214,15 @@ class ConditionRenderer:
         return children_xml(head), children_xml(rest)
 
 
+def status(basis: str | Absent) -> Resource:
+    """Verification status by the basis of diagnosis."""
+    if isinstance(basis, Absent):
+        return {"verificationStatus": absent(REASONS[basis])}
+    return {"verificationStatus": concept([coding(VERIFICATION_SYSTEM, VERIFICATION[basis])])}
+
+
 def profiles() -> list[str]:
-    """Profiles of a Condition that has a code: ours, and the one of mCODE that it derives from."""
+    """Profiles of a Condition of a primary tumour that has a code: ours, and the one of mCODE that it derives from."""
     return [guide().profile("primary-cancer-condition"), PROFILE]
 
 
@@ -211,7 +231,7 @@ def source_url(base: str, source: str) -> str:
     return f"{base}/Organization/{source}"
 
 
-def condition_code(tumour: Tumour, group_name: GroupName) -> Resource:
+def condition_code(tumour: Tumour, group_name: GroupName, icd10_of: Icd10Of) -> Resource:
     """Condition.code: ICCC-3 groups by edition, ICD-O-3 morphology, ICD-10, as far as they are known."""
     urls = url_of_prefix()
     morphology, iccc, icd10 = tumour.morphology, tumour.iccc, tumour.icd10
@@ -235,17 +255,22 @@ def condition_code(tumour: Tumour, group_name: GroupName) -> Resource:
         codings.append(coding(urls["ICDO3"], code, version=tumour.icdo_edition, recorded=True))
     if icd10:
         codings.append(coding(urls["ICD10"], icd10, recorded=True))
-    unclassified = ", ".join(f"ICCC-3 {group.edition}" for group in iccc if group.group == UNCLASSIFIED)
-    text = {"text": f"in no group of {unclassified}"} if unclassified else {}
+    elif mapped := icd10_of(tumour.topography, morphology, tumour.behaviour):
+        codings.append(coding(urls["ICD10"], mapped.code, recorded=False, equivalence=mapped.equivalence))
+    # Where another edition has a group, a text would speak of the whole concept and say the contrary.
+    grouped = any(_codes(group) for group in iccc)
+    without = ", ".join(f"ICCC-3 {group.edition}" for group in iccc if group.group == UNCLASSIFIED)
+    text = {"text": f"in no group of {without}"} if without and not grouped else {}
     if codings:
         return {**concept(codings), **text}
     return {**absent(REASONS[morphology if isinstance(morphology, Absent) else Absent.UNKNOWN]), **text}
 
 
 def histology(morphology: int | Absent, behaviour: int | Absent, icdo_edition: str | None) -> Resource:
-    """Extension mcode-histology-morphology-behavior."""
+    """Extension mcode-histology-morphology-behavior; ICD-O-3 has no code for a behaviour alone, which stands as text."""
     if isinstance(morphology, Absent):
-        return {"url": HISTOLOGY, "valueCodeableConcept": absent(REASONS[morphology])}
+        text = {} if isinstance(behaviour, Absent) else {"text": f"behaviour /{behaviour}"}
+        return {"url": HISTOLOGY, "valueCodeableConcept": {**absent(REASONS[morphology]), **text}}
     code = _morphology_code(morphology, behaviour)
     return {
         "url": HISTOLOGY,
@@ -290,6 +315,10 @@ def onset(incidence: DateInterval) -> Resource:
     return primitive("onsetDateTime", None, absent(REASONS[Absent.UNKNOWN])["extension"])
 
 
+NOT_RECORDED = primitive("recordedDate", None, absent(REASONS[Absent.UNKNOWN])["extension"])
+"""Nobody told when a record was written."""
+
+
 def stage(case: ReleasedCase) -> Resource:
     """Stage as recorded, and the Observation that tells its system; nothing where there is none to show."""
     if isinstance(case.stage, Absent):
@@ -324,6 +353,8 @@ def _age_members(age: Age) -> str:
     return orjson.dumps(age_at_diagnosis(age)).decode()
 
 
+_NOT_RECORDED_JSON = _members(NOT_RECORDED)
+_NOT_RECORDED_XML = children_xml(NOT_RECORDED)
 _age_json = Written[Age, str](_age_members)
 _age_xml = Written[Age, str](lambda age: children_xml({"extension": [age_at_diagnosis(age)]}))
 _onset_json = Written[DateInterval, str](lambda incidence: _members(onset(incidence)))

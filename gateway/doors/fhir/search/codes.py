@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from gateway.doors.fhir.definitions import CodeSystemUrl, code_system_of_url, code_systems
-from gateway.doors.fhir.search.grammar import Token, token, unescape
+from gateway.doors.fhir.search.grammar import Token, of_system, token, unescape
 from gateway.errors import BadQuestion, Unsupported
 from gateway.model.query import NOTHING, And, DiagnosisIn, Expr, Known, Not, OneOf, Or, Term
 from terminology import TerminologyError, load, parse_morphology, parse_topography
@@ -25,26 +25,32 @@ GENDERS = {
 TEXT_EDITIONS = ("2017", "2005")
 """Editions whose group names a Condition shows."""
 
+ICCC3_MAIN_GROUPS = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
+
 _SEER_NUMBER = re.compile(r"\d{3}", re.ASCII)
 
 
 def diagnosis(values: Sequence[str], parameter: str) -> Expr:
     """Tumours that one of the codes means."""
-    return DiagnosisIn("diagnosis", tuple(_term(value, parameter) for value in values))
+    return _by_code(values, parameter, below=False)
 
 
 def diagnosis_below(values: Sequence[str], parameter: str) -> Expr:
     """Tumours that one of the codes or a code below it means (`:below`).
 
-    A code means everything it covers in any case; what `:below` adds is a refusal where the hierarchy of the
-    system is not known.
+    In ICD-O-3, ICCC-3 and ICD-10 a code means everything below it in any case.
     """
-    for value in values:
-        system = system_of(token(value), parameter)
-        if not system.hierarchy:
-            known = ", ".join(item.url for item in code_systems() if item.hierarchy)
-            raise Unsupported(f"no hierarchy is held for {system.url}", where=parameter, expected=f"a code of {known}")
-    return diagnosis(values, parameter)
+    return _by_code(values, parameter, below=True)
+
+
+def whole_system(system: CodeSystemUrl, edition: str | None = None) -> Expr:
+    """Tumours with a code of a system, whichever.
+
+    Every tumour has one in each system but ICCC-3, if only that of any neoplasm; something must be recorded of it.
+    """
+    if system.prefix == "ICCC3":
+        return DiagnosisIn("diagnosis", tuple(Term("ICCC3", group, edition) for group in ICCC3_MAIN_GROUPS))
+    return Known("diagnosis")
 
 
 def diagnosis_above(values: Sequence[str], parameter: str) -> Expr:
@@ -77,37 +83,45 @@ def diagnosis_above(values: Sequence[str], parameter: str) -> Expr:
 
 def morphology_above(values: Sequence[str], parameter: str) -> Expr:
     """The same for ICD-O-3 morphologies whose system may be left out."""
-    axis("morphology")(values, parameter)
-    return Or(tuple(_at_or_above(token(value).code, parameter, "a morphology such as 9500/3") for value in values))
+    icdo3, expected = _system("ICDO3"), "a morphology such as 9500/3"
+    codes, whole = of_system(values, (icdo3.url, *icdo3.synonyms), parameter, expected)
+    if whole:
+        raise BadQuestion("names no code", where=parameter, expected=expected)
+    return Or(tuple(_at_or_above(code, parameter, expected) for code in codes))
 
 
 def topography(values: Sequence[str], parameter: str) -> Expr:
     """Tumours of one of the primary sites."""
-    return DiagnosisIn("topography", tuple(_site(value, parameter) for value in values))
+    expected = "an ICD-O-3 topography such as C74.9 or a category such as C74"
+    icdo3 = _system("ICDO3")
+    for found in map(token, values):
+        if found.system != "" and system_of(found, parameter) != icdo3:
+            raise Unsupported("primary sites are searched by ICD-O-3 topography", where=parameter, expected=expected)
+        try:
+            parse_topography(found.code) if found.code.strip() else None
+        except TerminologyError as error:
+            raise BadQuestion(error.message, where=parameter, expected=expected) from error
+    return axis("topography")(values, parameter)
 
 
 def axis(field: str) -> Callable[[Sequence[str], str], Expr]:
     """Tumours by one axis of ICD-O-3: topography, morphology or behaviour; the system may be left out."""
-    icdo3 = next(system for system in code_systems() if system.prefix == "ICDO3")
 
     def build(values: Sequence[str], parameter: str) -> Expr:
-        found = [token(value) for value in values]
-        for each in found:
-            if each.system not in {None, icdo3.url, *icdo3.synonyms} or not each.code.strip():
-                raise BadQuestion("is no ICD-O-3 code", where=parameter, expected=f"code or {icdo3.url}|code")
-        return DiagnosisIn(field, tuple(Term("ICDO3", each.code) for each in found))
+        icdo3 = _system("ICDO3")
+        codes, whole = of_system(values, (icdo3.url, *icdo3.synonyms), parameter, "an ICD-O-3 code")
+        terms = tuple(Term("ICDO3", code) for code in codes)
+        return _either(Known(field) if whole else None, DiagnosisIn(field, terms) if terms else None)
 
     return build
 
 
 def iccc_group(values: Sequence[str], parameter: str) -> Expr:
     """Tumours of an ICCC-3 group, by its code or SEER's number; the system may be left out."""
-    iccc3 = next(system for system in code_systems() if system.prefix == "ICCC3")
-    found = [token(value) for value in values]
-    for each in found:
-        if each.system not in {None, iccc3.url} or not each.code.strip():
-            raise BadQuestion("is no ICCC-3 group", where=parameter, expected=f"code or {iccc3.url}|code")
-    return DiagnosisIn("diagnosis", tuple(term(iccc3, each.code) for each in found))
+    iccc3 = _system("ICCC3")
+    codes, whole = of_system(values, (iccc3.url, *iccc3.synonyms), parameter, "an ICCC-3 group")
+    terms = tuple(term(iccc3, code) for code in codes)
+    return _either(whole_system(iccc3) if whole else None, DiagnosisIn("diagnosis", terms) if terms else None)
 
 
 def code_text(values: Sequence[str], parameter: str) -> Expr:
@@ -127,7 +141,17 @@ def code_text(values: Sequence[str], parameter: str) -> Expr:
 
 def sex(values: Sequence[str], parameter: str) -> Expr:
     """Sex of the patient as one of the codes of administrative-gender."""
-    return OneOf("sex", frozenset().union(*(_gender(value, parameter) for value in values)))
+    codes, whole = of_system(values, (GENDER_SYSTEM,), parameter, f"one of {', '.join(GENDERS)}")
+    strange = [code for code in codes if code not in GENDERS]
+    if strange:
+        raise BadQuestion(f"{strange[0]!r} is no gender", where=parameter, expected=f"one of {', '.join(GENDERS)}")
+    said = OneOf("sex", frozenset().union(*(GENDERS[code] for code in codes)))
+    return Or((said, has_gender())) if whole else said
+
+
+def has_gender() -> Expr:
+    """Patients whose gender is told; `unknown` is a code of it."""
+    return Or((Known("sex"), OneOf("sex", GENDERS["unknown"], recorded=True)))
 
 
 def system_of(found: Token, parameter: str) -> CodeSystemUrl:
@@ -151,34 +175,49 @@ def system_of(found: Token, parameter: str) -> CodeSystemUrl:
     return system
 
 
-def term(system: CodeSystemUrl, code: str, edition: str | None = None) -> Term:
-    """Term of the question grammar; three digits under the URL of ICCC-3 are SEER's numbers of its groups."""
+def term(system: CodeSystemUrl, code: str, edition: str | None = None, *, below: bool = False) -> Term:
+    """Term of the question grammar; three digits under the URL of ICCC-3 are SEER's numbers of its groups.
+
+    `below` tells only where a code does not mean what is below it in any case.
+    """
     prefix = "SEER" if system.prefix == "ICCC3" and _SEER_NUMBER.fullmatch(code) else system.prefix
-    return Term(prefix, code, edition)
+    return Term(prefix, code, edition, below and not system.hierarchy)
 
 
-def _term(value: str, parameter: str) -> Term:
-    found = token(value)
-    system = system_of(found, parameter)
-    if not found.code.strip():
-        raise Unsupported(
-            f"every code of {system.url} is not a search",
-            where=parameter,
-            expected=f"a code, or {parameter.partition(':')[0]}:in={system.url}?fhir_vs",
-        )
-    return term(system, found.code)
+def _by_code(values: Sequence[str], parameter: str, *, below: bool) -> Expr:
+    terms: list[Term] = []
+    parts: list[Expr] = []
+    for found in map(token, values):
+        if found.system == "" and found.code.strip():
+            continue  # a code without system: no coding here is such a one
+        system = system_of(found, parameter)
+        if found.code.strip():
+            terms.append(term(system, found.code, below=below))
+        else:
+            parts.append(_carrying(system, parameter))
+    return _either(*parts, DiagnosisIn("diagnosis", tuple(terms)) if terms else None)
 
 
-def _site(value: str, parameter: str) -> Term:
-    found = _term(value, parameter)
-    expected = "an ICD-O-3 topography such as C74.9 or a category such as C74"
-    if found.system != "ICDO3":
-        raise Unsupported("primary sites are searched by ICD-O-3 topography", where=parameter, expected=expected)
-    try:
-        parse_topography(found.code)
-    except TerminologyError as error:
-        raise BadQuestion(error.message, where=parameter, expected=expected) from error
-    return found
+def _carrying(system: CodeSystemUrl, parameter: str) -> Expr:
+    """Conditions whose code has a coding of a system (`system|`)."""
+    if system.prefix == "ICDO3":
+        return Known("morphology")
+    if system.prefix == "ICCC3":
+        return whole_system(system)
+    raise Unsupported(
+        f"which records carry a code of {system.url} is not known",
+        where=parameter,
+        expected=f"a code, or {parameter.partition(':')[0]}:in={system.url}?fhir_vs",
+    )
+
+
+def _either(*parts: Expr | None) -> Expr:
+    found = tuple(part for part in parts if part is not None)
+    return found[0] if len(found) == 1 else Or(found)
+
+
+def _system(prefix: str) -> CodeSystemUrl:
+    return next(system for system in code_systems() if system.prefix == prefix)
 
 
 def _at_or_above(code: str, parameter: str, expected: str) -> Expr:
@@ -200,14 +239,3 @@ def _is_topography(code: str) -> bool:
     except TerminologyError:
         return False
     return True
-
-
-def _gender(value: str, parameter: str) -> frozenset[str]:
-    found = token(value)
-    if found.system in {None, GENDER_SYSTEM} and found.code in GENDERS:
-        return GENDERS[found.code]
-    raise BadQuestion(
-        f"{found.code!r} is no code of {GENDER_SYSTEM}" if found.system in {None, GENDER_SYSTEM} else "unknown system",
-        where=parameter,
-        expected=f"one of {', '.join(GENDERS)}, with or without {GENDER_SYSTEM}|",
-    )

@@ -6,7 +6,10 @@ r"""FHIR search grammar: escapes, prefixes, tokens (R4 search.html sections 3.1.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+
+from gateway.errors import BadQuestion
 
 PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
 
@@ -33,6 +36,38 @@ def token(text: str) -> Token:
     if not code:
         return Token(None, unescape(system))
     return Token(unescape(system), unescape("|".join(code)))
+
+
+def of_system(
+    values: Sequence[str], urls: Collection[str], parameter: str, expected: str
+) -> tuple[tuple[str, ...], bool]:
+    """Codes asked of an element whose codings have one code system, and whether `system|` asks for all of them.
+
+    The system may be left out. `|code` means a code that has no system; no coding here is such a one.
+
+    Parameters
+    ----------
+    urls
+        URLs of the code system.
+    expected
+        Codes, for the error.
+
+    Raises
+    ------
+    BadQuestion
+        Another code system is named, or nothing.
+    """
+    codes, whole = [], False
+    for found in map(token, values):
+        if found.system not in {None, "", *urls} or not (found.code.strip() or found.system):
+            where = f"{expected}, with or without {next(iter(urls))}|"
+            said = f"unknown code system {found.system!r}" if found.system else "has no code"
+            raise BadQuestion(said, where=parameter, expected=where)
+        if found.system in urls and not found.code.strip():
+            whole = True
+        elif found.system != "":
+            codes.append(found.code)
+    return tuple(codes), whole
 
 
 def prefixed(text: str) -> tuple[str, str]:

@@ -25,6 +25,8 @@ HAS = "_has:"
 SORT = "_sort"
 REFERRING = frozenset({"reference", "uri"})
 """Types of parameters whose values may be absolute URLs of this door."""
+OF_VALUE_SETS = frozenset({"in", "not-in"})
+"""Modifiers whose values are those of a value set, by canonical or reference."""
 BY_ID = "_id"
 
 Pairs = Sequence[tuple[str, str]]
@@ -220,7 +222,8 @@ def _filter(parameter: Parameter, build: Builder, once: str = "") -> Apply:
                 expected=f"one {once.rstrip(':')}, or the tumours themselves: Condition?...&_include=Condition:subject",
             )
         values = alternatives(value)
-        if parameter.type in REFERRING and draft.base:
+        refers = parameter.type in REFERRING or name.rpartition(":")[2] in OF_VALUE_SETS
+        if refers and draft.base:
             values = tuple(each.removeprefix(f"{draft.base}/") for each in values)
         draft.filters.append(build(values, name))
         if parameter.note is not None:

@@ -13,7 +13,14 @@ from typing import Any
 
 import orjson
 
-from gateway.doors.fhir.definitions import CodeSystemUrl, Resource, code_systems, conformance_resources, guide
+from gateway.doors.fhir.definitions import (
+    CodeSystemUrl,
+    Resource,
+    code_systems,
+    conformance_resources,
+    edition_id,
+    guide,
+)
 from gateway.doors.fhir.terminology.brought import code_system_of
 from gateway.doors.fhir.terminology.links import (
     Link,
@@ -24,7 +31,7 @@ from gateway.doors.fhir.terminology.links import (
     reversed_links,
 )
 from gateway.doors.fhir.terminology.model import CodeSystem
-from gateway.doors.fhir.terminology.own import DEFAULT_EDITION, OwnSystems
+from gateway.doors.fhir.terminology.own import OwnSystems
 from gateway.doors.fhir.terminology.resources import canonical, code_system_head, concepts_of, elements_of, subset_of
 
 LARGE = 200
@@ -210,11 +217,6 @@ class Shelf:
 def shelf_of(own: OwnSystems) -> Shelf:
     """Shelf over the loaded code systems, once for a terminology."""
     return Shelf(own)
-
-
-def edition_id(system: CodeSystemUrl, edition: str) -> str:
-    """Resource id of a code system in an edition."""
-    return system.id if edition in ("", DEFAULT_EDITION.get(system.prefix)) else f"{system.id}-{edition}"
 
 
 def map_id(prefix: str, edition: str, *, back: bool) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gateway.doors.fhir.definitions import guide
 from gateway.doors.fhir.search.codes import (
     axis,
@@ -14,11 +16,15 @@ from gateway.doors.fhir.search.codes import (
     topography,
 )
 from gateway.doors.fhir.search.dates import incidence_date
+from gateway.doors.fhir.search.grammar import of_system
 from gateway.doors.fhir.search.numbers import completed_years, days
 from gateway.doors.fhir.search.parameters.nouns import HL7, Parameter, any_of, chained, missing, none_of
 from gateway.doors.fhir.search.parameters.patient import ID_DEFINITION, PATIENT, SOURCE
 from gateway.doors.fhir.search.parameters.values import coded, constant, record, record_id
 from gateway.doors.fhir.search.valuesets import in_value_set
+from gateway.doors.fhir.verification import VERIFICATION, VERIFICATION_SYSTEM
+from gateway.model.fields import FIELDS
+from gateway.model.query import Expr, OneOf
 
 ORDERED = "Prefixes eq ne gt lt ge le sa eb ap."
 PARTIAL = (
@@ -26,8 +32,20 @@ PARTIAL = (
     "those that only may are counted in the bounds of the total."
 )
 CATEGORY = ("http://hl7.org/fhir/us/core/CodeSystem/condition-category", "health-concern")
-VERIFICATION = ("http://terminology.hl7.org/CodeSystem/condition-ver-status", "confirmed")
 CHAINED = ("gender", "deceased", "address-country", "identifier", "_id")
+
+
+def verification_status(values: Sequence[str], parameter: str) -> Expr:
+    """Conditions by the verification status that their basis of diagnosis gives."""
+    expected = ", ".join(sorted({*VERIFICATION.values()}))
+    codes, whole = of_system(values, (VERIFICATION_SYSTEM,), parameter, expected)
+    bases = frozenset(basis for basis, status in VERIFICATION.items() if whole or status in codes)
+    return OneOf("basis", bases, recorded=True)
+
+
+def _system_of(parameter: str) -> str:
+    return guide().code_system(parameter)
+
 
 RECORDED = (
     Parameter(
@@ -36,17 +54,18 @@ RECORDED = (
         "diagnosis",
         diagnosis,
         "system|code in any system that metadata names; a code means every tumour it covers. :in and :not-in take an "
-        "implicit value set (SYSTEM?fhir_vs=isa/CODE) or one of ours for an ICCC-3 group, with |EDITION; :below needs a "
-        "system with a hierarchy; :above takes an ICD-O-3 morphology; :text searches the names of ICCC-3 groups that a Condition shows.",
+        "implicit value set (SYSTEM?fhir_vs=isa/CODE) or one of ours for an ICCC-3 group, with |EDITION; :below also takes "
+        "the concepts below, as far as the hierarchy is loaded, and bounds the answer where it is not; :above takes an "
+        "ICD-O-3 morphology; :text searches the names of ICCC-3 groups that a Condition shows.",
         "own:condition-code",
         {
-            "not": none_of(diagnosis),
+            "not": none_of(diagnosis, "entity"),
             "in": in_value_set,
-            "not-in": none_of(in_value_set),
+            "not-in": none_of(in_value_set, "entity"),
             "below": diagnosis_below,
             "above": diagnosis_above,
             "text": code_text,
-            **missing("diagnosis"),
+            **missing("entity"),
         },
     ),
     Parameter(
@@ -56,7 +75,7 @@ RECORDED = (
         topography,
         "ICD-O-3 topography as system|code, e.g. C74.9 or the category C74.",
         "own:condition-body-site",
-        {"not": none_of(topography), "below": topography, **missing("topography")},
+        {"not": none_of(topography, "topography"), "below": topography, **missing("topography")},
     ),
     Parameter(
         "iccc-group",
@@ -66,7 +85,7 @@ RECORDED = (
         "ICCC-3 group, subgroup or division such as IV(a), or its SEER recode number, with or without the system, in the "
         "edition of 2017; code:in names another edition.",
         "own:condition-iccc-group",
-        {"not": none_of(iccc_group)},
+        {"not": none_of(iccc_group, "entity")},
     ),
     Parameter(
         "topography",
@@ -75,7 +94,7 @@ RECORDED = (
         axis("topography"),
         "ICD-O-3 topography, with or without the system.",
         "own:condition-topography",
-        {"not": none_of(axis("topography")), **missing("topography")},
+        {"not": none_of(axis("topography"), "topography"), **missing("topography")},
     ),
     Parameter(
         "morphology",
@@ -84,7 +103,7 @@ RECORDED = (
         axis("morphology"),
         "ICD-O-3 morphology with or without behaviour (9500/3, 9500), with or without the system.",
         "own:condition-morphology",
-        {"not": none_of(axis("morphology")), "above": morphology_above, **missing("morphology")},
+        {"not": none_of(axis("morphology"), "morphology"), "above": morphology_above, **missing("morphology")},
     ),
     Parameter(
         "behaviour",
@@ -93,7 +112,7 @@ RECORDED = (
         axis("behaviour"),
         "ICD-O-3 behaviour digit.",
         "own:condition-behaviour",
-        {"not": none_of(axis("behaviour")), **missing("behaviour")},
+        {"not": none_of(axis("behaviour"), "behaviour"), **missing("behaviour")},
     ),
     Parameter(
         "onset-date",
@@ -135,31 +154,30 @@ RECORDED = (
             name,
             "token",
             field,
-            build,
+            coded(field, _system_of(name)),
             words,
             f"own:condition-{name}",
-            {"not": none_of(build), **missing(field)},
+            {
+                "not": none_of(coded(field, _system_of(name)), field),
+                **({"below": coded(field, _system_of(name), below=True)} if FIELDS[field].composites else {}),
+                **missing(field),
+            },
         )
-        for name, field, build, words in (
+        for name, field, words in (
             (
                 "basis-of-diagnosis",
                 "basis",
-                coded("basis", guide().code_system("basis-of-diagnosis")),
-                "Most valid basis of diagnosis (IARC/ENCR), 0 to 8, with or without the system.",
+                "Most valid basis of diagnosis (IARC/ENCR), 0 to 8, with or without the system; microscopic and "
+                "clinical-any are coarse codes of their own, :below means the codes that they stand for too.",
             ),
             (
                 "laterality",
                 "laterality",
-                coded("laterality", guide().code_system("laterality")),
-                "Laterality of a paired site, with or without the system.",
+                "Laterality of a paired site, with or without the system; unilateral is one side that is not told, "
+                ":below means right and left too.",
             ),
-            ("grade", "grade", coded("grade", guide().code_system("grade")), "Grade as recorded."),
-            (
-                "stage",
-                "stage",
-                coded("stage", guide().code_system("stage")),
-                "Stage as SYSTEM:VALUE, e.g. toronto:metastatic.",
-            ),
+            ("grade", "grade", "Grade as recorded, with or without the system."),
+            ("stage", "stage", "Stage as SYSTEM:VALUE, e.g. toronto:metastatic, with or without the system."),
         )
     ),
     Parameter(
@@ -173,10 +191,11 @@ RECORDED = (
     Parameter(
         "verification-status",
         "token",
-        "verification-status",
-        constant(frozenset({VERIFICATION})),
-        "Every Condition here is confirmed.",
+        "basis",
+        verification_status,
+        "confirmed where the basis of diagnosis is an examination, unconfirmed where it is a death certificate alone.",
         f"{HL7}/Condition-verification-status",
+        missing("basis"),
     ),
 )
 REFERENCES = (

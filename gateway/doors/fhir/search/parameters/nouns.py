@@ -14,6 +14,7 @@ from gateway.doors.fhir.definitions import guide
 from gateway.doors.fhir.search.grammar import unescape
 from gateway.errors import BadQuestion
 from gateway.model.query import Expr, Known, Not, Or, Unit
+from gateway.planner.rewrite.constants import negation
 
 Builder = Callable[[Sequence[str], str], Expr]
 """Values of one occurrence (OR), and the parameter as written for errors -> condition."""
@@ -105,18 +106,23 @@ def any_of(one: Callable[[str, str], Expr]) -> Builder:
     return build
 
 
-def none_of(build: Builder) -> Builder:
-    """Builder of what does not hold (`:not`)."""
-    return lambda values, parameter: Not(build(values, parameter))
+def none_of(build: Builder, field: str) -> Builder:
+    """Builder of `:not`: what does not hold, and where nothing is recorded (R4 search.html section 3.1.1.5.10)."""
+    return lambda values, parameter: Or((Not(build(values, parameter)), Not(Known(field))))
 
 
 def missing(field: str) -> Mapping[str, Builder]:
     """The modifier `:missing` over a field of the question: whether anything is recorded there."""
+    return absent_where(Not(Known(field)))
+
+
+def absent_where(absent: Expr) -> Mapping[str, Builder]:
+    """The modifier `:missing` of an element that is absent where a condition holds."""
 
     def build(values: Sequence[str], parameter: str) -> Expr:
         if tuple(values) not in {("true",), ("false",)}:
             raise BadQuestion(f"{','.join(values)!r} is no truth", where=parameter, expected="true or false")
-        return Not(Known(field)) if tuple(values) == ("true",) else Known(field)
+        return absent if tuple(values) == ("true",) else negation(absent)
 
     return {"missing": build}
 

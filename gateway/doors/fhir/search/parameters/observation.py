@@ -12,11 +12,12 @@ from dataclasses import replace
 from gateway.doors.fhir.observations import CATEGORIES, KIND, KINDS, ObservationKind, parts_of, value_system
 from gateway.doors.fhir.search.grammar import Token, token, unescape
 from gateway.doors.fhir.search.parameters.condition import RECORDED
-from gateway.doors.fhir.search.parameters.nouns import HL7, Builder, Parameter, chained, none_of
+from gateway.doors.fhir.search.parameters.nouns import HL7, Builder, Parameter, chained
 from gateway.doors.fhir.search.parameters.patient import ID_DEFINITION, PATIENT, SOURCE
 from gateway.doors.fhir.search.parameters.values import constant, record
 from gateway.errors import BadQuestion
-from gateway.model.query import NOTHING, And, Expr, OneOf, Or, RecordIn
+from gateway.model.fields import FIELDS
+from gateway.model.query import NOTHING, And, Expr, Known, Not, OneOf, Or, RecordIn
 
 STATUSES = frozenset({("http://hl7.org/fhir/observation-status", "final")})
 
@@ -40,19 +41,32 @@ def kind_category(values: Sequence[str], _parameter: str) -> Expr:
     )
 
 
-def value_concept(values: Sequence[str], parameter: str) -> Expr:
-    """Kinds with one of these values; the code system tells the kind, a bare code means every kind that has it."""
-    parts = []
-    for value in values:
-        found = token(value)
-        if not found.code:
-            raise BadQuestion("has no code", where=parameter, expected="code or system|code")
-        parts += [
-            And((_kinds([kind]), OneOf(kind.field, frozenset({found.code}))))
-            for kind in KINDS.values()
-            if found.system in (None, value_system(kind))
-        ]
-    return Or(tuple(parts)) if parts else NOTHING
+def value_concept(*, below: bool) -> Builder:
+    """Kinds with one of these values; the code system tells the kind, a bare code means every kind that has it.
+
+    `below` tells whether a code that stands for several means these too.
+    """
+
+    def build(values: Sequence[str], parameter: str) -> Expr:
+        parts = []
+        for value in values:
+            found = token(value)
+            if not found.code and not found.system:
+                raise BadQuestion("has no code", where=parameter, expected="code or system|code")
+            parts += [
+                And((_kinds([kind]), _valued(kind, found.code, below=below)))
+                for kind in KINDS.values()
+                if found.system in (None, value_system(kind))
+            ]
+        return Or(tuple(parts)) if parts else NOTHING
+
+    return build
+
+
+def _valued(kind: ObservationKind, code: str, *, below: bool) -> Expr:
+    if not code:
+        return Known(kind.field)
+    return OneOf(kind.field, frozenset({code}), recorded=not below and code in FIELDS[kind.field].composites)
 
 
 def observation_id(values: Sequence[str], _parameter: str) -> Expr:
@@ -98,16 +112,18 @@ _PARAMETERS = (
         kind_code,
         f"What was observed: {_known_codes()}.",
         f"{HL7}/clinical-code",
-        {"not": none_of(kind_code)},
+        {"not": lambda values, parameter: Not(kind_code(values, parameter))},
     ),
     Parameter("category", "token", KIND, kind_category, "laboratory or exam.", f"{HL7}/Observation-category"),
     Parameter(
         "value-concept",
         "token",
         KIND,
-        value_concept,
-        "Value as recorded, with or without its system.",
+        value_concept(below=False),
+        "Value as recorded, with or without its system; laterality unilateral is one side that is not told, :below means "
+        "right and left too.",
         f"{HL7}/Observation-value-concept",
+        {"below": value_concept(below=True)},
     ),
     Parameter(
         "status", "token", "status", constant(STATUSES), "Every Observation is final.", f"{HL7}/Observation-status"

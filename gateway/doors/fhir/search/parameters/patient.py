@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from gateway.doors.fhir.search.codes import sex
-from gateway.doors.fhir.search.parameters.nouns import HL7, Parameter, missing, none_of
-from gateway.doors.fhir.search.parameters.values import boolean, coded, identifier, record_id, registry
+from gateway.doors.fhir.search.codes import has_gender, sex
+from gateway.doors.fhir.search.parameters.nouns import HL7, Parameter, absent_where, missing, none_of
+from gateway.doors.fhir.search.parameters.values import boolean, country, identifier, record_id, registry
+from gateway.model.query import Not
 
 VITAL_STATUS = {"true": "dead", "false": "alive"}
 
@@ -15,7 +16,7 @@ SOURCE = Parameter(
     registry,
     "Id of a registry in this gateway, or the value of meta.source.",
     "own:resource-source",
-    {"not": none_of(registry)},
+    {"not": none_of(registry, "source")},
 )
 _PARAMETERS = (
     Parameter(
@@ -25,7 +26,7 @@ _PARAMETERS = (
         sex,
         "male, female, other or unknown, with or without the system administrative-gender.",
         f"{HL7}/individual-gender",
-        {"not": none_of(sex), **missing("sex")},
+        {"not": none_of(sex, "sex"), **absent_where(Not(has_gender()))},
     ),
     Parameter(
         "deceased",
@@ -40,10 +41,14 @@ _PARAMETERS = (
         "address-country",
         "string",
         "country",
-        coded("country", None, upper=True),
-        "Country of residence, ISO 3166-1 alpha-2.",
+        country(lambda code, text: code.startswith(text.upper())),
+        "Country of residence, ISO 3166-1 alpha-2: what begins with these letters, in any case.",
         f"{HL7}/individual-address-country",
-        missing("country"),
+        {
+            "exact": country(str.__eq__),
+            "contains": country(lambda code, text: text.upper() in code),
+            **missing("country"),
+        },
     ),
     Parameter(
         "identifier",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from string import ascii_uppercase
 
-from gateway.doors.fhir.search.grammar import Token, token, unescape
+from gateway.doors.fhir.search.grammar import Token, of_system, token, unescape
 from gateway.doors.fhir.search.parameters.nouns import Builder
 from gateway.errors import BadQuestion
 from gateway.model.fields import FIELDS
-from gateway.model.query import EVERYTHING, NOTHING, Expr, OneOf, RecordIn
+from gateway.model.query import EVERYTHING, NOTHING, Expr, Known, OneOf, Or, RecordIn
 
+TRUTHS = "http://terminology.hl7.org/CodeSystem/special-values"
 LONGEST_ID = 64
+COUNTRIES = tuple(f"{one}{two}" for one in ascii_uppercase for two in ascii_uppercase)
+"""Every code of two letters; which of them are countries is for the records to say."""
 BARE_IDS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.")
 
 
@@ -22,40 +26,49 @@ def registry(values: Sequence[str], parameter: str) -> Expr:
     return OneOf("source", frozenset(ids))
 
 
-def coded(field: str, system: str | None, *, upper: bool = False) -> Builder:
-    """Coded field by its canonical codes, with or without `system|`.
+def coded(field: str, system: str, *, below: bool = False) -> Builder:
+    """Coded field by its canonical codes: `code`, `system|code`, or `system|` for whatever is recorded.
 
     Parameters
     ----------
     field
         Field of the question.
     system
-        URL of the code system that a token may name; None if only a bare code is understood.
+        URL of its code system.
+    below
+        Whether a code that stands for several means these too; else it is the code that stands in the record.
     """
     known = frozenset((*FIELDS[field].values, *FIELDS[field].composites))
+    coarse = frozenset() if below else frozenset(FIELDS[field].composites)
+
+    expected = f"one of {', '.join(sorted(known))}" if known else "a code"
 
     def build(values: Sequence[str], parameter: str) -> Expr:
-        return OneOf(field, frozenset(code(token(value), parameter) for value in values))
-
-    def code(found: Token, parameter: str) -> str:
-        written = found.code.upper() if upper else found.code
-        if found.system not in {None, system} or not written or (known and written not in known):
-            bare = f"one of {', '.join(sorted(known))}" if known else "a code"
-            where = f"{bare}, with or without {system}|" if system else bare
-            raise BadQuestion(f"{found.code!r} is no such code", where=parameter, expected=where)
-        return written
+        codes, whole = of_system(values, (system,), parameter, expected)
+        strange = [code for code in codes if known and code not in known]
+        if strange:
+            where = f"{expected}, with or without {system}|"
+            raise BadQuestion(f"{strange[0]!r} is no such code", where=parameter, expected=where)
+        parts: list[Expr] = [Known(field)] if whole else []
+        if fine := frozenset(codes) - coarse:
+            parts.append(OneOf(field, fine))
+        if alone := coarse.intersection(codes):
+            parts.append(OneOf(field, alone, recorded=True))
+        return parts[0] if len(parts) == 1 else Or(tuple(parts))
 
     return build
 
 
 def boolean(field: str, codes: Mapping[str, str]) -> Builder:
-    """Coded field by true and false."""
+    """Coded field by true and false, with or without the system that booleans have."""
 
     def build(values: Sequence[str], parameter: str) -> Expr:
-        strange = [value for value in values if value not in codes]
+        found, whole = of_system(values, (TRUTHS,), parameter, "true or false")
+        strange = [value for value in found if value not in codes]
         if strange:
             raise BadQuestion(f"{strange[0]!r} is no truth", where=parameter, expected="true or false")
-        return OneOf(field, frozenset(codes[value] for value in values))
+        said = OneOf(field, frozenset(codes[value] for value in found))
+        return Or((Known(field), said)) if whole else said
 
     return build
 
@@ -69,6 +82,18 @@ def constant(tokens: frozenset[tuple[str, str]]) -> Builder:
             each.system in (None, system) and each.code in ("", code) for each in wanted for system, code in tokens
         )
         return EVERYTHING if held else NOTHING
+
+    return build
+
+
+def country(keep: Callable[[str, str], bool]) -> Builder:
+    """Countries whose code of two letters, in any case, is as a value says: it begins with it, holds it or is it."""
+
+    def build(values: Sequence[str], parameter: str) -> Expr:
+        written = [unescape(value) for value in values]
+        if not all(written):
+            raise BadQuestion("has no letters", where=parameter, expected="letters of an ISO 3166-1 alpha-2 code")
+        return OneOf("country", frozenset(code for code in COUNTRIES if any(keep(code, each) for each in written)))
 
     return build
 
