@@ -20,6 +20,8 @@ FORMATS = frozenset({"application/fhir+ndjson", "application/ndjson", "ndjson"})
 PARAMETERS = ("_outputFormat", SINCE, "_type")
 OF_ERRORS = ("_format", "_pretty")
 """Parameters of an answer that is a resource, which at the kick-off only an error is."""
+OFFERED = f"Asynchronous (Prefer: respond-async). Parameters: {', '.join(PARAMETERS)}; files of NDJSON."
+"""What the CapabilityStatement says of it."""
 NO_PARAMETER = "an export has no such parameter here"
 
 
