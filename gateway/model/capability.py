@@ -78,7 +78,8 @@ class Capabilities:
     snapshot
         Id of the data that answers now, None for a live source.
     loaded_at
-        When that data was loaded, ISO 8601; None for a live source.
+        Since when that data serves, ISO 8601 with a zone: whoever asked before it got other data. None for a live
+        source.
     cases
         Number of cases, None if not known.
     """

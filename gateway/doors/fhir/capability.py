@@ -8,6 +8,7 @@ from gateway import __version__
 from gateway.doors.fhir.batch import MOST_ENTRIES
 from gateway.doors.fhir.definitions import Resource, code_systems, guide
 from gateway.doors.fhir.door import Door
+from gateway.doors.fhir.export.wanted import OFFERED
 from gateway.doors.fhir.search.controls import REQUIRE_COMPLETE
 from gateway.doors.fhir.served import ServedType
 from gateway.doors.fhir.terminology.capabilities import INSTANTIATES, STATEMENT_ID
@@ -67,7 +68,7 @@ def statement_of(door: Door, served: Iterable[ServedType]) -> Resource:
                 ],
                 "operation": [
                     {"name": "versions", "definition": VERSIONS},
-                    {"name": "export", "definition": EXPORT},
+                    {"name": "export", "definition": EXPORT, "documentation": OFFERED},
                 ],
             }
         ],

@@ -5,6 +5,7 @@ Every answer looks at the pointer file (one `stat`). An answer that has begun ke
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from dataclasses import replace
 from threading import Lock
@@ -19,6 +20,7 @@ from gateway.sources.snapshot.serving import Snapshot, open_current
 from gateway.sources.snapshot.store import SnapshotStore
 
 logger = logging.getLogger(__name__)
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class SnapshotSource:
@@ -44,6 +46,7 @@ class SnapshotSource:
         self._store = SnapshotStore(config.data, config.id)
         self._lock = Lock()
         self._stamp = self._store.stamp()
+        self._switched = self._stamp
         self._snapshot = open_current(self._store, self._terminology)
         self._abilities: Capabilities | None = None
 
@@ -69,7 +72,7 @@ class SnapshotSource:
             never=facts.never,
             snapshot=facts.snapshot,
             cases=facts.cases,
-            loaded_at=facts.created,
+            loaded_at=_moment(self._switched),
         )
 
     def ready(self, query: CaseQuery) -> SourceAnswer | None:
@@ -133,7 +136,12 @@ class SnapshotSource:
                 logger.warning("source %s: the new snapshot is not served: %s", self.id, error)
                 self._stamp = stamp
                 return
-            self._stamp = stamp
+            self._stamp = self._switched = stamp
             self._abilities = None
             if old is not None:
                 old.retire()
+
+
+def _moment(switched: tuple[int, int] | None) -> str | None:
+    """When a snapshot began to serve: its load began before, and until the switch every answer was of the old data."""
+    return (EPOCH + dt.timedelta(microseconds=switched[1] // 1000)).isoformat() if switched else None

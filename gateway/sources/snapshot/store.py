@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,7 +52,7 @@ class SnapshotStore:
         return self.folder / name
 
     def stamp(self) -> tuple[int, int] | None:
-        """Changes with every switch; cheap enough to look at for every question."""
+        """File and time of the last switch, in nanoseconds; cheap enough to look at for every question."""
         try:
             status = os.stat(self._pointer)
         except FileNotFoundError:
@@ -107,6 +108,8 @@ class SnapshotStore:
             aside = self.folder / f"{POINTER}.new"
             aside.write_text(target.name, encoding="ascii")
             _sync(aside)
+            now = time.time_ns()
+            os.utime(aside, ns=(now, now))
             aside.replace(self._pointer)
             _sync(self.folder)
         except OSError as error:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 import os
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
@@ -18,8 +20,10 @@ import pytest
 from gateway.doors.fhir import create
 from gateway.doors.fhir.export import jobs as kept
 from gateway.federation.gateway import Gateway
+from gateway.model.answer import SourceAnswer
+from gateway.model.query import CaseQuery
 from tests.doors.fhir.client import Client, Json, matches
-from tests.doors.fhir.registries import GONE, PUBLIC_URL, gateway_of, make_cases, registry
+from tests.doors.fhir.registries import GONE, PUBLIC_URL, ListedRegistry, gateway_of, make_cases, registry
 from tests.doors.fhir.validation import OfficialSchemas
 
 ASYNC = {"prefer": "respond-async"}
@@ -213,9 +217,19 @@ def test_a_file_is_given_to_whoever_takes_ndjson(exporting: Gateway, accept: str
     ("path", "headers", "status", "named"),
     [
         ("/$export", {}, 400, "Prefer"),
+        ("/$export", {**ASYNC, "accept": "application/fhir+ndjson"}, 406, "http.Accept"),
         ("/$export?_type=Encounter", ASYNC, 400, "_type"),
         ("/$export?_outputFormat=csv", ASYNC, 400, "_outputFormat"),
-        ("/$export?_since=2020-01-01", ASYNC, 400, "_since"),
+        ("/$export?_since=2020-01-01", ASYNC, 400, "http._since"),
+        ("/$export?_since=2020-01-01T00:00:00", ASYNC, 400, "http._since"),
+        ("/$export?_since=2020-02-30T00:00:00Z", ASYNC, 400, "http._since"),
+        ("/$export?_since=2020-01-01T00:00:00%2B15:00", ASYNC, 400, "http._since"),
+        ("/$export?_since=2020-01-01T24:00:00Z", ASYNC, 400, "http._since"),
+        ("/$export?_since=9999-12-31T23:59:60Z", ASYNC, 400, "http._since"),
+        ("/$export?_since=yesterday", {"prefer": "respond-async, handling=lenient"}, 400, "http._since"),
+        ("/$export?_since=", ASYNC, 400, "http._since"),
+        ("/$export?_since=2020-01-01T00:00:00Z&_since=2021-01-01T00:00:00Z", ASYNC, 400, "http._since"),
+        ("/$export?_elements=id", ASYNC, 400, "http._elements"),
         ("/$export?_typeFilter=Condition%3Fcode%3Dx", ASYNC, 400, "_typeFilter"),
         ("/$export?_type=Patient&_type=Encounter", ASYNC, 400, "_type"),
         ("/$export?_until=2020-01-01T00:00:00Z", ASYNC, 400, "_until"),
@@ -290,3 +304,214 @@ def test_only_so_many_exports_run_at_a_time(exporting: Gateway) -> None:
 def test_a_gateway_without_a_folder_exports_nothing(gateway: Gateway) -> None:
     answer = in_one_loop(gateway, lambda client: client.get("/$export", headers=ASYNC))
     assert answer.status_code == 503
+
+
+NEVER_SERVED = {
+    "_typeFilter": {"valueString": "Condition?code=x"},
+    "_elements": {"valueString": "id"},
+    "_until": {"valueInstant": "2020-01-01T00:00:00Z"},
+    "includeAssociatedData": {"valueCode": "LatestProvenanceResources"},
+    "patient": {"valueReference": {"reference": "Patient/x"}},
+}
+
+
+@pytest.mark.parametrize("posted", [False, True])
+@pytest.mark.parametrize("name", NEVER_SERVED)
+def test_a_parameter_that_is_not_served_is_refused_or_left_out_by_name(
+    exporting: Gateway, name: str, *, posted: bool
+) -> None:
+    value = NEVER_SERVED[name]
+    body: Json = {"resourceType": "Parameters", "parameter": [{"name": name, **value}]}
+    (plain,) = (each["reference"] if isinstance(each, dict) else each for each in value.values())
+    path, sent = ("/Patient/$export", body) if posted else (f"/Patient/$export?{name}={quote(plain)}", None)
+    method = "POST" if posted else "GET"
+    answer = in_one_loop(exporting, lambda client: client.request(method, path, json=sent, headers=ASYNC))
+    assert answer.status_code == 400
+    assert answer.json()["issue"][0]["location"] == [f"http.{name}"]
+    assert answer.json()["issue"][0]["code"] == "not-supported"
+    _, found, errors = exported(exporting, path, sent, prefer="respond-async; handling=lenient")
+    assert set(found) == {"Patient", "Condition", "Observation"}
+    assert "was ignored" in said_of(errors, name)
+
+
+OLD, NEW = "2026-01-10T08:00:00+00:00", "2026-03-10T08:00:00.250000+00:00"
+
+
+def of_two_times(tmp_path: Path, **policies: str) -> Gateway:
+    """Registry a, which changed long ago, and b, which changed later."""
+    sources = [
+        registry(name, country, make_cases(name, country, 30, seed))
+        for seed, (name, country) in enumerate((("a", "FR"), ("b", "DE")))
+    ]
+    for source, moment in zip(sources, (OLD, NEW), strict=True):
+        source.ability = replace(source.ability, loaded_at=moment)
+    return replace(gateway_of(*sources, policies=policies), state=tmp_path)
+
+
+def registries_of(found: dict[str, list[Json]]) -> set[str]:
+    return {each["id"].partition(".")[0] for resources in found.values() for each in resources}
+
+
+@pytest.mark.parametrize(
+    ("since", "left"),
+    [
+        ("2026-01-10T07:59:59Z", {"a", "b"}),
+        ("2026-01-10T08:00:00Z", {"b"}),
+        ("2026-01-10T08:00:00.000Z", {"b"}),
+        ("2026-01-10T09:00:00%2B01:00", {"b"}),
+        ("2026-01-10T09:00:00+01:00", {"b"}),
+        ("2026-01-10T08:59:59%2B01:00", {"a", "b"}),
+        ("2026-01-10T02:59:60-05:00", {"b"}),
+        ("2026-03-10T08:00:00Z", {"b"}),
+        ("2026-03-10T08:00:00.25Z", set()),
+        ("2999-01-01T00:00:00Z", set()),
+    ],
+)
+@pytest.mark.parametrize("path", ["/$export", "/Patient/$export", "/Group/iccc3-2017.IVa/$export"])
+def test_only_registries_that_changed_after_an_instant_are_exported(
+    tmp_path: Path, path: str, since: str, left: set[str]
+) -> None:
+    gateway = of_two_times(tmp_path)
+    manifest, found, _ = exported(gateway, f"{path}?_since={since}")
+    assert registries_of(found) == left
+    assert left or manifest["error"] == manifest["output"] == []
+    _, everything, _ = exported(gateway, path)
+    for name, resources in everything.items():
+        expected = [each for each in resources if each["id"].partition(".")[0] in left]
+        assert found.get(name, []) == expected
+    moment = dt.datetime.fromisoformat(since.replace("%2B", "+").replace(":60", ":59"))
+    told = [each["meta"]["lastUpdated"] for resources in found.values() for each in resources]
+    assert all(dt.datetime.fromisoformat(each) > moment for each in told)
+
+
+def test_an_instant_may_be_posted(tmp_path: Path) -> None:
+    since = {"name": "_since", "valueInstant": "2026-02-01T00:00:00+02:00"}
+    _, found, _ = exported(of_two_times(tmp_path), "/$export", {"resourceType": "Parameters", "parameter": [since]})
+    assert registries_of(found) == {"b"}
+
+
+def test_an_export_after_which_nothing_changed_is_complete_and_empty(tmp_path: Path) -> None:
+    gateway = of_two_times(tmp_path)
+    first, found, _ = exported(gateway, "/$export")
+    assert registries_of(found) == {"a", "b"}
+    second, _, _ = exported(gateway, f"/$export?_since={first['transactionTime']}")
+    assert (second["output"], second["error"]) == ([], [])
+    assert second["request"].endswith(f"/$export?_since={first['transactionTime']}")
+
+
+@pytest.mark.parametrize("snapshot", [None, "live-1"])
+def test_a_registry_that_does_not_tell_when_it_changed_is_exported_and_named(
+    tmp_path: Path, snapshot: str | None, official: OfficialSchemas
+) -> None:
+    live = registry("live", "FR", make_cases("live", "FR", 30, 1))
+    live.ability = replace(live.ability, snapshot=snapshot, loaded_at=None)
+    still = registry("still", "DE", make_cases("still", "DE", 30, 2))
+    gateway = replace(gateway_of(live, still, registry("gone", "US", [], error=GONE)), state=tmp_path)
+    _, found, errors = exported(gateway, "/Patient/$export?_since=2999-01-01T00:00:00Z")
+    assert registries_of(found) == {"live"}
+    assert "source live does not tell when its records changed" in said_of(errors, "_since")
+    assert "still" not in json.dumps(errors)
+    assert all(official.json_faults(each) == [] for each in errors["OperationOutcome"])
+    _, _, whole = exported(gateway, "/Patient/$export")
+    assert said_of(whole, "_since") == ""
+
+
+@pytest.mark.parametrize("policy", ["count", "closed"])
+def test_an_instant_does_not_tell_when_a_registry_that_gives_no_records_changed(tmp_path: Path, policy: str) -> None:
+    gateway = of_two_times(tmp_path, a=policy)
+    said = [
+        exported(gateway, f"/$export?_type=Patient&_since={since}")[2]
+        for since in ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z")
+    ]
+    assert said[0] == said[1]
+    assert "source a" in json.dumps(said[0])
+
+
+@dataclass
+class Renewing(ListedRegistry):
+    """A registry during whose first page others load anew."""
+
+    others: list[ListedRegistry] = field(default_factory=list)
+
+    async def answer(self, query: CaseQuery, deadline: object) -> SourceAnswer:
+        if query.page is not None and query.page.limit > 1:
+            while self.others:
+                other = self.others.pop()
+                other.ability = replace(other.ability, snapshot=f"{other.id}-2", loaded_at=NEW)
+        return await super().answer(query, deadline)
+
+
+def test_a_registry_that_changes_during_the_export_is_not_left_out(tmp_path: Path) -> None:
+    still = registry("still", "FR", make_cases("still", "FR", 30, 2))
+    still.ability = replace(still.ability, loaded_at=OLD)
+    plain = registry("one", "FR", make_cases("one", "FR", 30, 1))
+    first = Renewing("one", plain.cases, plain.ability, others=[still])
+    gateway = replace(gateway_of(first, still), state=tmp_path)
+    _, found, _ = exported(gateway, "/Patient/$export?_since=2026-02-01T00:00:00Z")
+    assert registries_of(found) == {"one", "still"}
+
+
+@pytest.mark.parametrize(
+    ("written", "media_type"),
+    [
+        ("json", "application/fhir+json"),
+        ("xml", "application/fhir+xml"),
+        ("application/fhir+xml", "application/fhir+xml"),
+    ],
+)
+def test_the_format_of_a_kick_off_is_that_of_its_errors(exporting: Gateway, written: str, media_type: str) -> None:
+    async def session(client: httpx.AsyncClient) -> None:
+        path = f"/$export?_type=Patient&_format={quote(written)}&_pretty=true"
+        manifest = await finished(client, await client.get(path, headers=ASYNC))
+        assert manifest.headers["content-type"] == "application/json"
+        assert set(await files(client, manifest.json())) == {"Patient"}
+        refused = await client.get(f"{path}&_until=x", headers=ASYNC)
+        assert refused.status_code == 400
+        assert refused.headers["content-type"].startswith(media_type)
+        assert "http._until" in refused.text
+        unknown = await client.get("/$export?_format=csv", headers=ASYNC)
+        assert unknown.status_code == 406
+        assert unknown.json()["issue"][0]["location"] == ["http._format"]
+
+    in_one_loop(exporting, session)
+
+
+def test_a_manifest_says_until_when_its_files_are_there(exporting: Gateway) -> None:
+    async def session(client: httpx.AsyncClient) -> None:
+        started = await client.get("/$export?_type=Patient", headers=ASYNC)
+        status = await finished(client, started)
+        expires = parsedate_to_datetime(status.headers["expires"])
+        left = (expires - dt.datetime.now(dt.UTC)).total_seconds()
+        assert kept.KEPT_SECONDS - 60 < left <= kept.KEPT_SECONDS
+        assert status.headers["cache-control"] == "private, no-cache"
+        assert exporting.state
+        place = path_of(started.headers["content-location"])
+        state = exporting.state / "export" / place.rpartition("/")[2] / kept.STATE
+        old = time.time() - kept.KEPT_SECONDS - 1
+        os.utime(state, (old, old))
+        assert (await client.get(place)).status_code == 404
+        assert (await client.get(path_of(status.json()["output"][0]["url"]))).status_code == 404
+
+    in_one_loop(exporting, session)
+
+
+@pytest.mark.parametrize("path", ["/$export", "/Patient/$export", "/Group/iccc3-2017.IVa/$export"])
+@pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE"])
+def test_an_export_is_started_by_get_and_post_alone(exporting: Gateway, path: str, method: str) -> None:
+    answer = in_one_loop(exporting, lambda client: client.request(method, path, headers=ASYNC))
+    assert answer.status_code == 405
+    assert sorted(answer.headers["allow"].split(", ")) == ["GET", "POST"]
+    assert exporting.state
+    assert not (exporting.state / "export").exists()
+    if method == "HEAD":
+        assert answer.content == b""
+    else:
+        assert answer.json()["issue"][0]["location"] == ["http.method"]
+
+
+def test_metadata_names_what_an_export_takes(client: Client) -> None:
+    (rest,) = client.json("/metadata")["rest"]
+    levels = [rest, *(each for each in rest["resource"] if each["type"] in {"Patient", "Group"})]
+    found = [each for level in levels for each in level["operation"] if each["name"] == "export"]
+    assert [each["definition"].rpartition("/")[2] for each in found] == ["export", "patient-export", "group-export"]
+    assert all("_outputFormat, _since, _type" in each["documentation"] for each in found)

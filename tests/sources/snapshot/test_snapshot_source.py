@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import resource
 import time
 from dataclasses import replace
@@ -62,6 +63,27 @@ def test_a_new_snapshot_is_taken_over_and_the_old_file_goes(
     store.sweep()
     assert not old.exists()
     source.close()
+
+
+def test_data_is_loaded_when_it_begins_to_serve_not_when_its_load_began(
+    tmp_path: Path, context: Context, registry: tuple[Case, ...]
+) -> None:
+    store = SnapshotStore(tmp_path, "contract")
+    source = SnapshotSource(config(tmp_path), context)
+    assert source.capabilities().loaded_at is None
+    told = []
+    for count in (300, 10):
+        before = dt.datetime.now(dt.UTC)
+        install_cases(store, registry[:count], context.terminology)
+        after = dt.datetime.now(dt.UTC)
+        moment = str(source.capabilities().loaded_at)
+        assert before <= dt.datetime.fromisoformat(moment) <= after
+        assert moment == source.capabilities().loaded_at
+        told.append(moment)
+    again = SnapshotSource(config(tmp_path), context)
+    assert again.capabilities().loaded_at == told[-1] != told[0]
+    source.close()
+    again.close()
 
 
 def test_each_answer_comes_from_one_snapshot_while_others_take_over(

@@ -6,6 +6,7 @@ age of its state. Names of jobs cannot be guessed; a job answers only to the kin
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 import secrets
@@ -98,13 +99,18 @@ class Jobs:
         return self.folder / job_id
 
     def find(self, job_id: str, owner: str) -> Job | None:
-        """State of a job; None if there is none, or none of this owner."""
+        """State of a job; None if there is none, or none of this owner, or its files are no longer kept."""
         job = self._read(job_id) if _JOB_ID.fullmatch(job_id) else None
-        if job is None or job.owner != owner:
+        if job is None or job.owner != owner or self._age(job_id) > KEPT_SECONDS:
             return None
         if job.status == RUNNING and self._age(job_id) > STALE_SECONDS:
             return job.failed("the export was interrupted")
         return job
+
+    def expires(self, job_id: str) -> dt.datetime:
+        """When the files of a finished job go."""
+        written = (self.place(job_id) / STATE).stat().st_mtime
+        return dt.datetime.fromtimestamp(int(written) + KEPT_SECONDS, dt.UTC)
 
     def keep(self, job: Job) -> None:
         """Write the state of a job, unless it was deleted meanwhile; raises OSError if the disk is full."""

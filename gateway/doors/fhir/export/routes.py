@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from email.utils import format_datetime
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -29,6 +30,7 @@ RETRY_SECONDS = 2
 SOONEST_SECONDS = 0.5
 """Asking for the status again sooner than this is too often."""
 STATUS, FILE = "/$export-status", "/$export-file"
+KICK_OFF = ("GET", "POST")
 LEVELS = {"": "", "Patient": "/Patient", "Group": "/Group/{id}"}
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -38,16 +40,23 @@ _tasks: set[asyncio.Task[None]] = set()
 
 def export_routes(door: Door) -> list[Route]:
     """All routes of the export."""
-    kick_offs = [
-        Route(f"{path}/$export", _kick_off(door, resource), methods=["GET", "POST"])
-        for resource, path in LEVELS.items()
-    ]
     return [
-        *kick_offs,
+        *(route for resource, path in LEVELS.items() for route in _kick_offs(f"{path}/$export", door, resource)),
         Route(f"{STATUS}/{{job}}", _status(door), methods=["GET"]),
         Route(f"{STATUS}/{{job}}", _delete(door), methods=["DELETE"]),
         Route(f"{FILE}/{{job}}/{{file}}", _file(door), methods=["GET"]),
     ]
+
+
+def _kick_offs(path: str, door: Door, resource: str) -> list[Route]:
+    """Routes of a kick-off; HEAD is safe (RFC 9110 section 9.2.1), so it starts nothing."""
+    starting = Route(path, _kick_off(door, resource), methods=KICK_OFF)
+    starting.methods = set(KICK_OFF)
+    return [starting, Route(path, _no_head, methods=["HEAD"])]
+
+
+async def _no_head(_: Request) -> Response:
+    raise HTTPException(405, f"an export is started by {' or '.join(KICK_OFF)}", {"Allow": ", ".join(KICK_OFF)})
 
 
 def _kick_off(door: Door, resource: str) -> Endpoint:
@@ -81,7 +90,13 @@ def _status(door: Door) -> Endpoint:
             return Response(status_code=202, headers=headers)
         if job.status == FAILED:
             raise SourceUnavailable(job.reason, where="$export", expected="a new export")
-        return Response(orjson.dumps(_manifest(door, job)), media_type="application/json")
+        try:
+            expires = format_datetime(jobs.expires(job.id), usegmt=True)
+        except FileNotFoundError as error:
+            raise _gone() from error
+        # Expires is when the files go; the manifest itself may be gone at any time.
+        headers = {"Expires": expires, "Cache-Control": "private, no-cache"}
+        return Response(orjson.dumps(_manifest(door, job)), headers=headers, media_type="application/json")
 
     return endpoint
 
@@ -112,7 +127,7 @@ def _found(door: Door, request: Request, asked: Asked) -> tuple[Jobs, Job]:
     jobs = _jobs(door)
     job = jobs.find(request.path_params["job"], _owner(door.requester(asked)))
     if job is None:
-        raise NotFound("no such export", where="$export")
+        raise _gone()
     return jobs, job
 
 
@@ -143,9 +158,14 @@ def _owner(requester: Requester) -> str:
 
 
 def _check_async(request: Request) -> None:
-    wishes = [wish.strip().lower() for header in request.headers.getlist("prefer") for wish in header.split(",")]
+    headers = [header.replace(";", ",") for header in request.headers.getlist("prefer")]
+    wishes = [wish.strip().lower() for header in headers for wish in header.split(",")]
     if "respond-async" not in wishes:
         raise BadQuestion("an export is asynchronous", where="Prefer", expected="Prefer: respond-async")
+
+
+def _gone() -> NotFound:
+    return NotFound("no such export", where="$export")
 
 
 def _too_many(text: str) -> HTTPException:

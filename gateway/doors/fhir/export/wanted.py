@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.doors.fhir.cohort import cohort_id
 from gateway.doors.fhir.definitions import url_of_prefix
 from gateway.doors.fhir.door import Door
+from gateway.doors.fhir.export.since import SINCE, read_instant
 from gateway.doors.fhir.search.parse import Ignored
 from gateway.doors.fhir.wire.request import Asked
 from gateway.errors import BadQuestion, NotFound, Unsupported
@@ -15,7 +17,11 @@ from gateway.model.query import EVERYTHING, DiagnosisIn, Expr, Term
 
 TYPES = ("Patient", "Condition", "Observation")
 FORMATS = frozenset({"application/fhir+ndjson", "application/ndjson", "ndjson"})
-PARAMETERS = ("_outputFormat", "_type")
+PARAMETERS = ("_outputFormat", SINCE, "_type")
+OF_ERRORS = ("_format", "_pretty")
+"""Parameters of an answer that is a resource, which at the kick-off only an error is."""
+OFFERED = f"Asynchronous (Prefer: respond-async). Parameters: {', '.join(PARAMETERS)}; files of NDJSON."
+"""What the CapabilityStatement says of it."""
 NO_PARAMETER = "an export has no such parameter here"
 
 
@@ -25,17 +31,20 @@ class Wanted:
 
     Attributes
     ----------
+    since
+        Only records of registries that have changed after this moment; None for all of them.
     ignored
         Parameters, or parts of them, that lenient handling left out.
     """
 
     types: tuple[str, ...]
     where: Expr = EVERYTHING
+    since: dt.datetime | None = None
     ignored: tuple[Ignored, ...] = ()
 
 
 def read_wanted(door: Door, asked: Asked) -> Wanted:
-    """What a kick-off asks for; a parameter that comes again adds to what it said before.
+    """What a kick-off asks for; types that are named in several parameters are added up.
 
     Raises
     ------
@@ -47,9 +56,9 @@ def read_wanted(door: Door, asked: Asked) -> Wanted:
     given: dict[str, list[str]] = {}
     for name, value in asked.pairs:
         given.setdefault(name, []).append(value)
-    unknown = [name for name in given if name not in PARAMETERS]
+    unknown = [name for name in given if name not in (*PARAMETERS, *OF_ERRORS)]
     if unknown and not asked.lenient:
-        raise Unsupported(NO_PARAMETER, where=unknown[0], expected=", ".join(PARAMETERS))
+        raise Unsupported(NO_PARAMETER, where=unknown[0], expected=", ".join((*PARAMETERS, *OF_ERRORS)))
     _check_format(given.get("_outputFormat", ()))
     types, strange = _types(given)
     if strange and not (asked.lenient and types):
@@ -58,7 +67,14 @@ def read_wanted(door: Door, asked: Asked) -> Wanted:
         *(Ignored(name, NO_PARAMETER) for name in unknown),
         *(Ignored("_type", f"{name!r} is not exported; the other types are") for name in strange),
     )
-    return Wanted(types, _cohort(door, asked.id) if asked.id else EVERYTHING, ignored)
+    where = _cohort(door, asked.id) if asked.id else EVERYTHING
+    return Wanted(types, where, _since(given.get(SINCE, ())), ignored)
+
+
+def _since(values: Sequence[str]) -> dt.datetime | None:
+    if len(values) > 1:
+        raise BadQuestion("is given twice", where=SINCE, expected="one value")
+    return read_instant(values[0]) if values else None
 
 
 def _check_format(values: Sequence[str]) -> None:

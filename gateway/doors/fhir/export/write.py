@@ -20,16 +20,18 @@ from gateway.access.requester import Requester
 from gateway.disclosure.released import ReleasedAnswer, ReleasedCase
 from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.export.jobs import Job, Jobs, Output
+from gateway.doors.fhir.export.since import SINCE, UNTOLD, unchanged, untold
 from gateway.doors.fhir.export.wanted import Wanted
 from gateway.doors.fhir.render.bundle import issues_of
 from gateway.doors.fhir.render.observation import observations_of
 from gateway.doors.fhir.render.patient import by_patient, patient
 from gateway.doors.fhir.search.parameters import SEARCHABLE
 from gateway.doors.fhir.search.parse import Search
-from gateway.doors.fhir.wire.outcome import outcome
+from gateway.doors.fhir.wire.outcome import issue, outcome
 from gateway.errors import Expired, IccdError
 from gateway.model.capability import Granularity
-from gateway.model.query import CaseQuery, Page, Unit
+from gateway.model.query import CaseQuery, Not, OneOf, Page, Unit
+from gateway.planner.rewrite.constants import conjunction
 
 PATIENTS = 500
 """Patients that are read and written together."""
@@ -62,9 +64,10 @@ class _Files:
             self.counts[name] += 1
 
 
-def question(wanted: Wanted, patients: int = PATIENTS) -> CaseQuery:
-    """Question for a page of the walk."""
-    return CaseQuery(wanted.where, unit=Unit.PATIENTS, page=Page("patient", patients))
+def question(wanted: Wanted, patients: int = PATIENTS, without: frozenset[str] = frozenset()) -> CaseQuery:
+    """Question for a page of the walk, to all registries but those."""
+    where = conjunction((wanted.where, Not(OneOf("source", without)))) if without else wanted.where
+    return CaseQuery(where, unit=Unit.PATIENTS, page=Page("patient", patients))
 
 
 async def write(door: Door, requester: Requester, wanted: Wanted, jobs: Jobs, job: Job) -> None:
@@ -86,10 +89,21 @@ async def write(door: Door, requester: Requester, wanted: Wanted, jobs: Jobs, jo
 
 
 async def _walk(door: Door, requester: Requester, wanted: Wanted, jobs: Jobs, job: Job) -> None:
-    folder, asked, cursor, patients = jobs.place(job.id), question(wanted), None, 0
+    """Write everything once.
+
+    Raises
+    ------
+    Expired
+        A registry was loaded anew meanwhile, be it one that was left out because it had not changed.
+    """
+    folder, cursor, patients = jobs.place(job.id), None, 0
+    left_out = unchanged(door.gateway, requester, wanted.since)
+    asked = question(wanted, without=left_out)
     with _Files(folder, wanted.types) as files:
         while True:
             answer = await door.gateway.ask(asked, requester, granularity=Granularity.RECORD, cursor=cursor)
+            if unchanged(door.gateway, requester, wanted.since) != left_out:
+                raise Expired("a registry was loaded anew", where="$export", expected="a new export")
             if jobs.deleted(job.id):
                 return
             patients += await run_in_threadpool(_page, door, answer, files)
@@ -98,7 +112,7 @@ async def _walk(door: Door, requester: Requester, wanted: Wanted, jobs: Jobs, jo
             if cursor is None:
                 break
     output = tuple(Output(name, f"{name}.ndjson", count) for name, count in files.counts.items() if count)
-    errors = _errors(folder, wanted, answer)
+    errors = _errors(folder, wanted, answer, untold(door.gateway, answer) if wanted.since else [])
     jobs.keep(job.done(answer.asked_at, patients, output, errors))
 
 
@@ -123,12 +137,16 @@ def _lines(
             yield "Observation", orjson.dumps(found)
 
 
-def _errors(folder: Path, wanted: Wanted, answer: ReleasedAnswer) -> tuple[Output, ...]:
+def _errors(folder: Path, wanted: Wanted, answer: ReleasedAnswer, always: Sequence[str]) -> tuple[Output, ...]:
     """What the files do not hold: what was asked for and left out, and registries that did not give all they hold.
 
-    Such a registry did not answer, withholds records or could only bound its answer.
+    Such a registry did not answer, withholds records or could only bound its answer. Those that are exported always,
+    whatever `_since` says, are told too.
     """
-    issues = issues_of(Search(SEARCHABLE["Patient"], ignored=wanted.ignored), [answer], posted=False)
+    issues = [
+        *issues_of(Search(SEARCHABLE["Patient"], ignored=wanted.ignored), [answer], posted=False),
+        *(issue("information", "informational", f"source {name} {UNTOLD}", parameter=SINCE) for name in always),
+    ]
     if not issues:
         return ()
     (folder / "OperationOutcome.ndjson").write_bytes(b"".join(orjson.dumps(outcome([each])) + b"\n" for each in issues))

@@ -14,6 +14,7 @@ from gateway.disclosure.together import nested
 from gateway.doors.fhir.cohort import EDITION, cohort
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door
+from gateway.doors.fhir.export.wanted import OFFERED
 from gateway.doors.fhir.held import HL7, codes, held_parameter, path, read_of, search_of, tokens
 from gateway.doors.fhir.held import ID as HELD_ID
 from gateway.doors.fhir.served import Operation, ServedType
@@ -61,6 +62,9 @@ PARAMETERS = (
     held_parameter("type", "token", f"{HL7}/Group-type", codes("http://hl7.org/fhir/group-type", "type")),
     held_parameter("actual", "token", f"{HL7}/Group-actual", path("actual")),
 )
+EXPORT_OF_COHORT = Operation(
+    "export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export", documentation=OFFERED
+)
 SERVED: tuple[ServedType, ...] = (
     ServedType(
         "Group",
@@ -71,6 +75,6 @@ SERVED: tuple[ServedType, ...] = (
             "release, and members are not listed."
         ),
         parameters=tuple(parameter.declared for parameter in (HELD_ID, *PARAMETERS)),
-        operations=(Operation("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export"),),
+        operations=(EXPORT_OF_COHORT,),
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.doors.fhir.export.wanted import OFFERED
 from gateway.doors.fhir.interactions.observations import read_observation, search_observations
 from gateway.doors.fhir.interactions.read import read, vread_of
 from gateway.doors.fhir.interactions.search import search
@@ -22,7 +23,9 @@ INTERACTIONS: dict[str, tuple[Interaction, Interaction]] = {
 }
 
 
-EXPORT_OF_PATIENTS = Operation("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export")
+EXPORT_OF_PATIENTS = Operation(
+    "export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export", documentation=OFFERED
+)
 
 
 def _served(kind: Searchable) -> ServedType:

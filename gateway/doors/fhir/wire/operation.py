@@ -1,6 +1,7 @@
 """Parameters of an operation as the names and values of a URL (R4 operations.html section 3.2.0.5, parameters.html).
 
-An operation of ours takes the same values by GET and by POST; a Coding or CodeableConcept is its `system|code`.
+An operation of ours takes the same values by GET and by POST; a Coding or CodeableConcept is its `system|code`, a
+Reference its reference.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def parameters_of(resource: Resource | None) -> tuple[tuple[str, str], ...]:
     Raises
     ------
     BadQuestion
-        A parameter without a single value that is text, number, date or code.
+        A parameter without a single value that is text, number, date, code or reference.
     """
     if resource is None:
         return ()
@@ -48,9 +49,13 @@ def _text(value: Any, name: str) -> str:
         return "true" if value else "false"
     if isinstance(value, str | int | float):
         return str(value)
+    if isinstance(value, dict) and isinstance(value.get("reference"), str):
+        return str(value["reference"])
     codings = value.get("coding", [value]) if isinstance(value, dict) else None
     if not isinstance(codings, list) or not codings or not all(_is_coding(coding) for coding in codings):
-        raise BadQuestion("this type of value is not read", where=name, expected="text, number, date, code or Coding")
+        raise BadQuestion(
+            "this type of value is not read", where=name, expected="text, number, date, code, Coding or Reference"
+        )
     return ",".join(f"{_escaped(coding.get('system', ''))}|{_escaped(coding['code'])}" for coding in codings)
 
 
