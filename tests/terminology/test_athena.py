@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from terminology import BoxSet, LoadFailed, ManifestMismatch, Terminology, UnknownCode, Unmatched
+from terminology import BoxSet, LoadFailed, ManifestMismatch, Terminology, UnknownCode, Unmatched, load
 from terminology.athena import load_athena
 from terminology.store import Store
 
@@ -365,3 +365,40 @@ def test_the_real_sample_loads(shared_dir: Path, path: Path) -> None:
     assert terms.meaning("SCT", "93974005").boxes == prostate.boxes
     for concept_id in list(terms.codes("OMOP")):
         assert terms.meaning("OMOP", concept_id).boxes <= BoxSet.where(None, ["C61.9"])
+
+
+def test_a_concept_and_those_below_it(download: Path, path: Path) -> None:
+    load_athena(download, path)
+    terms = loaded(path)
+    alone, below = terms.meaning("OMOP", str(ADRENAL)), terms.beneath("OMOP", str(ADRENAL))
+    assert below.boxes == alone.boxes
+    assert not below.bounded  # Neuroblastoma stands below it and has no ICD-O-3 code of its own
+    assert any("2 concepts below it" in note for note in below.notes)
+    leaf = terms.beneath("OMOP", "1")
+    assert leaf == terms.meaning("OMOP", "1")
+    assert leaf.exact
+    by_snomed = terms.beneath("SCT", "93665004")
+    assert (by_snomed.code, by_snomed.boxes, by_snomed.bounded) == ("93665004", below.boxes, False)
+
+
+def test_where_only_icd_o_stands_below_nothing_is_open(download: Path, path: Path) -> None:
+    write(download, "CONCEPT_ANCESTOR", ANCESTOR_HEADER, [*ANCESTORS, ancestor(5, 2)])
+    load_athena(download, path)
+    terms = loaded(path)
+    below = terms.beneath("OMOP", "5")
+    assert below.exact
+    meant = [terms.meaning("OMOP", each).boxes for each in ("5", "2", "8")]  # 8 is mapped to 5
+    assert below.boxes == meant[0] | meant[1] | meant[2]
+
+
+def test_without_a_loaded_hierarchy_what_is_below_stays_open() -> None:
+    terms = load()
+    public = next(iter(terms.codes("OMOP")))
+    assert terms.meaning("OMOP", public).exact
+    below = terms.beneath("OMOP", public)
+    assert not below.bounded
+    assert below.certain == terms.meaning("OMOP", public).certain
+    ncit = terms.beneath("NCIT", "C3270")
+    assert not ncit.bounded
+    assert ncit.certain == terms.meaning("NCIT", "C3270").certain
+    assert terms.beneath("ICCC3", "IV") == terms.meaning("ICCC3", "IV")

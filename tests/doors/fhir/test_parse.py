@@ -37,11 +37,16 @@ from gateway.model.values import Truth
 
 ICCC = "http://terminology.hl7.org/CodeSystem/iccc-3"
 ICDO = "http://terminology.hl7.org/CodeSystem/icd-o-3"
+NCIT = "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl"
 OWN = "https://w3id.org/iccd/fhir/ValueSet"
 
 
 def search(*pairs: tuple[str, str], resource: str = "Condition", lenient: bool = False) -> Search:
     return parse_search(SEARCHABLE[resource], pairs, lenient=lenient, base="http://gateway.test/fhir")
+
+
+def none_of(condition: Expr, field: str) -> Expr:
+    return Or((Not(condition), Not(Known(field))))
 
 
 def patients(*pairs: tuple[str, str]) -> Search:
@@ -67,12 +72,36 @@ def diagnosis(*terms: Term) -> DiagnosisIn:
         ("code", "http://hl7.org/fhir/sid/icd-10|C74", diagnosis(Term("ICD10", "C74"))),
         ("code", "http://snomed.info/sct|432328008", diagnosis(Term("SCT", "432328008"))),
         ("code", "https://fhir-terminology.ohdsi.org|44502786", diagnosis(Term("OMOP", "44502786"))),
-        ("code:not", f"{ICCC}|I", Not(diagnosis(Term("ICCC3", "I")))),
+        ("code:not", f"{ICCC}|I", none_of(diagnosis(Term("ICCC3", "I")), "diagnosis")),
         ("code:below", f"{ICDO}|C74", diagnosis(Term("ICDO3", "C74"))),
         ("code:in", f"{ICCC}?fhir_vs=isa/IV(a)", diagnosis(Term("ICCC3", "IV(a)"))),
         ("code:in", f"{ICCC}?fhir_vs=isa/IV|2005", diagnosis(Term("ICCC3", "IV", "2005"))),
         ("code:in", f"{OWN}/iccc-3-IVa|2005", diagnosis(Term("ICCC3", "IVa", "2005"))),
-        ("code:in", f"{ICDO}?fhir_vs", EVERYTHING),
+        ("code:below", "http://snomed.info/sct|432328008", diagnosis(Term("SCT", "432328008", below=True))),
+        ("code:in", f"{NCIT}?fhir_vs=isa/C3270", diagnosis(Term("NCIT", "C3270", below=True))),
+        ("code:in", "https://fhir-terminology.ohdsi.org?fhir_vs=isa/1", diagnosis(Term("OMOP", "1", below=True))),
+        ("code:in", f"{ICDO}?fhir_vs", Known("diagnosis")),
+        ("code:in", "http://hl7.org/fhir/sid/icd-10?fhir_vs", Known("diagnosis")),
+        ("code:in", "ValueSet/iccc-3-IVa", diagnosis(Term("ICCC3", "IVa", "2017"))),
+        ("code:in", "http://gateway.test/fhir/ValueSet/iccc-3-2005-IVa", diagnosis(Term("ICCC3", "IVa", "2005"))),
+        ("code:in", "ValueSet/icd-10-all", Known("diagnosis")),
+        ("code:in", f"{OWN}/iccc-3-VIa.4", diagnosis(Term("ICCC3", "VIa.4", "who2008"))),
+        ("code", f"{ICDO}|", Known("morphology")),
+        ("code", "|9500/3", Or(())),
+        ("code", f"|9500/3,{ICDO}|9500/3", diagnosis(Term("ICDO3", "9500/3"))),
+        ("topography", f"{ICDO}|", Known("topography")),
+        ("laterality", "unilateral", OneOf("laterality", frozenset({"unilateral"}), recorded=True)),
+        ("laterality:below", "unilateral", OneOf("laterality", frozenset({"unilateral"}))),
+        (
+            "laterality",
+            "unilateral,left",
+            Or(
+                (
+                    OneOf("laterality", frozenset({"left"})),
+                    OneOf("laterality", frozenset({"unilateral"}), recorded=True),
+                )
+            ),
+        ),
         ("body-site", f"{ICDO}|C74.9", DiagnosisIn("topography", (Term("ICDO3", "C74.9"),))),
         ("onset-date", "2015", DateBetween(dt.date(2015, 1, 1), dt.date(2015, 12, 31))),
         ("recorded-date", "ge2010-02", DateBetween(dt.date(2010, 2, 1), None)),
@@ -84,10 +113,10 @@ def diagnosis(*terms: Term) -> DiagnosisIn:
         ("age-at-diagnosis", "0,1", Or((Between("age", 0, 0), Between("age", 1, 1)))),
         ("age-at-diagnosis", "ap10", Between("age", 9, 11)),
         ("patient.gender", "female", OneOf("sex", frozenset({"female"}))),
-        ("subject:Patient.gender:not", "female", Not(OneOf("sex", frozenset({"female"})))),
-        ("code:missing", "true", Not(Known("diagnosis"))),
+        ("subject:Patient.gender:not", "female", none_of(OneOf("sex", frozenset({"female"})), "sex")),
+        ("code:missing", "true", Not(Known("entity"))),
         ("onset-date:missing", "false", Known("date")),
-        ("code:not-in", f"{ICCC}?fhir_vs=isa/IV(a)", Not(diagnosis(Term("ICCC3", "IV(a)")))),
+        ("code:not-in", f"{ICCC}?fhir_vs=isa/IV(a)", none_of(diagnosis(Term("ICCC3", "IV(a)")), "diagnosis")),
         ("iccc-group", "041", diagnosis(Term("SEER", "041"))),
         ("morphology", f"{ICDO}|9500/3", DiagnosisIn("morphology", (Term("ICDO3", "9500/3"),))),
         ("behaviour", "0,1", DiagnosisIn("behaviour", (Term("ICDO3", "0"), Term("ICDO3", "1")))),
@@ -95,6 +124,8 @@ def diagnosis(*terms: Term) -> DiagnosisIn:
         ("basis-of-diagnosis", "7", OneOf("basis", frozenset({"7"}))),
         ("subject:Patient.deceased", "true", OneOf("vital_status", frozenset({"dead"}))),
         ("patient.address-country", "de", OneOf("country", frozenset({"DE"}))),
+        ("patient.address-country:exact", "de", OneOf("country", frozenset())),
+        ("patient.address-country:exact", "DE", OneOf("country", frozenset({"DE"}))),
         ("subject", "http://gateway.test/fhir/Patient/de-two.p1", RecordIn("patient", frozenset({"de-two.p1"}))),
         ("subject:identifier", "de-two.p1", RecordIn("patient", frozenset({"de-two.p1"}))),
         ("subject:identifier", "http://other/ids|de-two.p1", Or(())),
@@ -120,7 +151,7 @@ def test_a_patient_is_searched_by_gender_and_counts_patients() -> None:
     ("name", "value", "named"),
     [
         ("code", "IV(a)", "icd-o-3"),
-        ("code", "|IV(a)", "iccc-3"),
+        ("code", "|", "iccc-3"),
         ("code", "http://example.org/own|1", "iccc-3"),
         ("code", "", "value"),
         ("code:in", "http://example.org/vs", "fhir_vs"),
@@ -194,16 +225,14 @@ def test_an_unknown_parameter_is_refused_or_ignored_by_name(name: str, value: st
 
 def test_what_is_supported_for_some_systems_only_says_for_which() -> None:
     for pair in (
-        ("code:below", "http://snomed.info/sct|1"),
         ("code:above", "http://snomed.info/sct|1"),
         ("code:above", f"{ICCC}|IV(a)"),
         ("code:above", "http://hl7.org/fhir/sid/icd-10|C74.9"),
         ("code:above", "http://terminology.hl7.org/CodeSystem/icd-o-3|C74.9"),
         ("code:above", "http://terminology.hl7.org/CodeSystem/icd-o-3|C74"),
-        ("code:in", "http://snomed.info/sct?fhir_vs=isa/1"),
-        ("code:in", "http://hl7.org/fhir/sid/icd-10?fhir_vs"),
         ("body-site", "http://snomed.info/sct|1"),
-        ("code", f"{ICCC}|"),
+        ("code", f"{NCIT}|"),
+        ("code", "http://hl7.org/fhir/sid/icd-10|"),
     ):
         with pytest.raises(Unsupported) as raised:
             search(pair)

@@ -282,7 +282,61 @@ def test_the_age_of_an_infant_is_a_range_because_an_age_is_positive() -> None:
 def test_a_tumour_without_a_group_says_so() -> None:
     found = condition(iccc=(ReleasedGroup("2017", "unclassified", "unclassified", None, None),))
     assert found["code"]["text"] == "in no group of ICCC-3 2017"
-    assert [item["code"] for item in found["code"]["coding"]] == ["9500/3"]
+    assert [item["code"] for item in found["code"]["coding"]] == ["9500/3", "C74.9"]
+
+
+def test_a_text_never_speaks_against_the_group_of_another_edition() -> None:
+    found = condition(
+        iccc=(
+            ReleasedGroup("2005", "unclassified", "unclassified", None, None),
+            ReleasedGroup("2017", "IV", "IV(a)", None, "041"),
+        )
+    )
+    assert "text" not in found["code"]
+
+
+@pytest.mark.parametrize(
+    ("basis", "status"),
+    [("0", "unconfirmed"), ("1", "confirmed"), ("7", "confirmed"), ("microscopic", "confirmed")],
+)
+def test_the_verification_status_is_what_the_basis_of_diagnosis_says(basis: str, status: str) -> None:
+    (coding,) = condition(basis=basis)["verificationStatus"]["coding"]
+    assert coding["code"] == status
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [(Absent.UNKNOWN, "unknown"), (Absent.WITHHELD, "masked"), (Absent.NOT_COLLECTED, "unsupported")],
+)
+def test_without_a_basis_no_verification_is_told(reason: Absent, code: str) -> None:
+    assert condition(basis=reason)["verificationStatus"] == {"extension": [{"url": DAR, "valueCode": code}]}
+
+
+def test_icd_10_is_mapped_where_none_was_recorded_and_the_tumour_is_coded_in_full() -> None:
+    mapped = next(item for item in condition()["code"]["coding"] if item["system"].endswith("icd-10"))
+    assert (mapped["code"], mapped["userSelected"]) == ("C74.9", False)
+    (equivalence,) = mapped["extension"]
+    assert equivalence == {"url": guide().extension("mapping-equivalence"), "valueCode": "wider"}
+    recorded = [item for item in condition(icd10="C47.9")["code"]["coding"] if item["system"].endswith("icd-10")]
+    assert [(item["code"], item["userSelected"]) for item in recorded] == [("C47.9", True)]
+    for lacking in ({"topography": "C74"}, {"behaviour": Absent.UNKNOWN}, {"topography": Absent.WITHHELD}):
+        assert not [item for item in condition(**lacking)["code"]["coding"] if item["system"].endswith("icd-10")]
+
+
+def test_a_behaviour_alone_is_not_lost() -> None:
+    found = condition(morphology=Absent.UNKNOWN, iccc=())
+    (histology,) = [item for item in found["extension"] if item["url"].endswith("histology-morphology-behavior")]
+    assert histology["valueCodeableConcept"]["text"] == "behaviour /3"
+
+
+@pytest.mark.parametrize("behaviour", [6, 9])
+def test_what_is_or_may_be_a_metastasis_claims_no_primary_cancer_condition(behaviour: int) -> None:
+    assert "profile" not in condition(behaviour=behaviour)["meta"]
+    assert condition(behaviour=3)["meta"]["profile"]
+
+
+def test_the_day_a_record_was_written_is_absent_with_its_reason() -> None:
+    assert condition()["_recordedDate"] == {"extension": [{"url": DAR, "valueCode": "unknown"}]}
 
 
 def test_no_icd_o_term_leaves_with_a_display(client: Client) -> None:

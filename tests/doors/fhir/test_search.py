@@ -108,6 +108,33 @@ def test_every_condition_is_either_in_a_group_or_not_or_possibly(client: Client)
     assert outside == (360 - inside[1], 360 - inside[0])
 
 
+NCIT = "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl"
+
+
+@pytest.mark.parametrize("query", [f"code:below={NCIT}|C3270", f"code:in={NCIT}?fhir_vs=isa/C3270"])
+def test_concepts_below_one_whose_hierarchy_is_not_held_bound_the_answer(client: Client, query: str) -> None:
+    concept = bounds(client.json(f"/Condition?_summary=count&code={NCIT}|C3270"))
+    below = bounds(client.json(f"/Condition?_summary=count&{query}"))
+    assert below == (concept[0], 360)
+    assert 0 < concept[0] < 360
+    found = client.json(f"/Condition?{query}&_count=1000")
+    assert {each["id"] for each in matches(found)} == {
+        each["id"] for each in matches(client.json(f"/Condition?code={NCIT}|C3270&_count=1000"))
+    }
+    assert {issue["code"] for issue in issues(found)} == {"incomplete"}
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["code:in=ValueSet/iccc-3-IVa", "code:in=http://gateway.test/fhir/ValueSet/iccc-3-IVa", f"code:below={ICCC}|IV(a)"],
+)
+def test_a_group_is_the_same_by_every_name(client: Client, query: str) -> None:
+    assert (
+        client.json(f"/Condition?_summary=count&{query}")["_total"]
+        == (client.json(f"/Condition?_summary=count&code={ICCC}|IV(a)")["_total"])
+    )
+
+
 def test_a_bounded_total_is_never_a_bare_lower_number(client: Client) -> None:
     found = client.json("/Condition?onset-date=2015&_count=5")
     assert "total" not in found

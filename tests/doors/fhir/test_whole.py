@@ -35,7 +35,6 @@ QUESTIONS = st.fixed_dictionaries(
     {},
     optional={
         "diagnosis": st.lists(st.sampled_from(sorted(TERMS)), min_size=1, max_size=3, unique=True),
-        "not": st.sampled_from(sorted(TERMS)),
         "age": st.tuples(st.integers(0, 9), st.integers(9, 19)),
         "year": st.tuples(st.integers(2008, 2014), st.integers(2014, 2021)),
         "sex": st.sampled_from(["male", "female"]),
@@ -64,9 +63,6 @@ def spoken(chosen: dict[str, object]) -> tuple[list[tuple[str, str]], list[tuple
             case "diagnosis", list():
                 words.append(("diagnosis", ",".join(value)))
                 fhir.append(("code", ",".join(TERMS[term] for term in value)))
-            case "not", str():
-                words.append(("diagnosis!", value))
-                fhir.append(("code:not", TERMS[value]))
             case "age", (low, high):
                 words.append(("age", f"{low}..{high}"))
                 fhir += [("age-at-diagnosis", f"ge{low}"), ("age-at-diagnosis", f"lt{high + 1}")]

@@ -59,9 +59,9 @@ RECORDED = (
         "ICD-O-3 morphology; :text searches the names of ICCC-3 groups that a Condition shows.",
         "own:condition-code",
         {
-            "not": none_of(diagnosis, "entity"),
+            "not": none_of(diagnosis, "diagnosis"),
             "in": in_value_set,
-            "not-in": none_of(in_value_set, "entity"),
+            "not-in": none_of(in_value_set, "diagnosis"),
             "below": diagnosis_below,
             "above": diagnosis_above,
             "text": code_text,
@@ -75,7 +75,7 @@ RECORDED = (
         topography,
         "ICD-O-3 topography as system|code, e.g. C74.9 or the category C74.",
         "own:condition-body-site",
-        {"not": none_of(topography, "topography"), "below": topography, **missing("topography")},
+        {"not": none_of(topography, "diagnosis"), "below": topography, **missing("topography")},
     ),
     Parameter(
         "iccc-group",
@@ -85,7 +85,7 @@ RECORDED = (
         "ICCC-3 group, subgroup or division such as IV(a), or its SEER recode number, with or without the system, in the "
         "edition of 2017; code:in names another edition.",
         "own:condition-iccc-group",
-        {"not": none_of(iccc_group, "entity")},
+        {"not": none_of(iccc_group, "diagnosis")},
     ),
     Parameter(
         "topography",
@@ -94,7 +94,7 @@ RECORDED = (
         axis("topography"),
         "ICD-O-3 topography, with or without the system.",
         "own:condition-topography",
-        {"not": none_of(axis("topography"), "topography"), **missing("topography")},
+        {"not": none_of(axis("topography"), "diagnosis"), **missing("topography")},
     ),
     Parameter(
         "morphology",
@@ -103,7 +103,7 @@ RECORDED = (
         axis("morphology"),
         "ICD-O-3 morphology with or without behaviour (9500/3, 9500), with or without the system.",
         "own:condition-morphology",
-        {"not": none_of(axis("morphology"), "morphology"), "above": morphology_above, **missing("morphology")},
+        {"not": none_of(axis("morphology"), "diagnosis"), "above": morphology_above, **missing("morphology")},
     ),
     Parameter(
         "behaviour",
@@ -112,7 +112,7 @@ RECORDED = (
         axis("behaviour"),
         "ICD-O-3 behaviour digit.",
         "own:condition-behaviour",
-        {"not": none_of(axis("behaviour"), "behaviour"), **missing("behaviour")},
+        {"not": none_of(axis("behaviour"), "diagnosis"), **missing("behaviour")},
     ),
     Parameter(
         "onset-date",

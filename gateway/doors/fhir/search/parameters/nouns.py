@@ -107,7 +107,10 @@ def any_of(one: Callable[[str, str], Expr]) -> Builder:
 
 
 def none_of(build: Builder, field: str) -> Builder:
-    """Builder of `:not`: what does not hold, and where nothing is recorded (R4 search.html section 3.1.1.5.10)."""
+    """Builder of `:not`: what does not hold, and where nothing is recorded (R4 search.html section 3.1.1.5.10).
+
+    Where nothing is recorded in the field, `build` must not hold for certain.
+    """
     return lambda values, parameter: Or((Not(build(values, parameter)), Not(Known(field))))
 
 
