@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from gateway.doors.fhir.definitions import Resource, canonical_system, url_of_prefix
 from gateway.doors.fhir.terminology.options import Given
 from gateway.doors.fhir.terminology.own import OwnSystems
 from gateway.doors.fhir.terminology.resources import property_url
 from gateway.errors import BadQuestion
+from terminology import UnknownCode
+from terminology.codes import parse_behaviour, parse_icdo, parse_topography
 
-PARTS = ("topography", "behaviour")
+READ: Mapping[str, Callable[[str], str]] = {
+    "topography": parse_topography,
+    "behaviour": lambda text: str(parse_behaviour(text)),
+}
+"""What reads a part of a tumour, by the name of its property."""
 
 
 def dependencies(given: Given) -> dict[str, Resource]:
@@ -36,28 +43,46 @@ def dependencies(given: Given) -> dict[str, Resource]:
 
 
 def parts_of_tumour(own: OwnSystems, given: Given) -> dict[str, str]:
-    """Dependencies as parts of a tumour; raises BadQuestion for one that is none."""
-    names = {**{property_url(name): name for name in PARTS}, **{name: name for name in PARTS}}
+    """Dependencies as parts of a tumour, each in its one spelling; raises BadQuestion for one that is none."""
+    names = {**{property_url(name): name for name in READ}, **{name: name for name in READ}}
     found = dependencies(given)
     if strange := found.keys() - names.keys():
-        expected = " or ".join(map(property_url, PARTS))
+        expected = " or ".join(map(property_url, READ))
         raise BadQuestion(f"no dependency {min(strange)!r} here", where="dependency", expected=f"element {expected}")
     for coding in found.values():
         if coding.get("system") and own.prefix(str(coding["system"])) != "ICDO3":
             raise BadQuestion("a code of another system", where="dependency", expected=url_of_prefix()["ICDO3"])
-    return {names[element]: str(coding["code"]) for element, coding in found.items()}
+    return {names[element]: _part(names[element], str(coding["code"])) for element, coding in found.items()}
+
+
+def _part(name: str, code: str) -> str:
+    try:
+        return READ[name](code)
+    except UnknownCode as error:
+        raise BadQuestion(error.message, where="dependency", expected=error.expected) from None
 
 
 def with_parts(coding: Resource, parts: Mapping[str, str]) -> str:
-    """Code, with the behaviour and topography that come as dependencies beside a histology."""
+    """Code, with the behaviour and topography that come as dependencies beside a morphology.
+
+    A behaviour beside a topography alone is in no code: it is left out.
+
+    Raises
+    ------
+    BadQuestion
+        The code has another behaviour or topography.
+    """
     code = str(coding.get("code", ""))
-    histology, dash, site = code.partition("-")
-    if "behaviour" in parts and "/" in histology and not histology.endswith(f"/{parts['behaviour']}"):
-        raise BadQuestion("the code has another behaviour", where="dependency", expected=histology[-1])
-    if "topography" in parts and dash:
-        if site.replace(".", "") != parts["topography"].replace(".", ""):
-            raise BadQuestion("the code has another topography", where="dependency", expected=site)
+    if not parts:
         return code
-    if "behaviour" in parts and "/" not in code and len(code) == len("9500") and code.isdecimal():
-        code = f"{code}/{parts['behaviour']}"
-    return f"{code}-{parts['topography']}" if "topography" in parts else code
+    try:
+        icdo = parse_icdo(code)
+    except UnknownCode:
+        return code
+    for name, own in (("behaviour", icdo.behaviour), ("topography", icdo.topography)):
+        if name in parts and own is not None and parts[name] != str(own):
+            raise BadQuestion(f"the code has another {name}", where="dependency", expected=str(own))
+    topography, behaviour = parts.get("topography", icdo.topography), parts.get("behaviour")
+    if icdo.morphology is not None and behaviour is not None:
+        icdo = replace(icdo, behaviour=int(behaviour))
+    return str(replace(icdo, topography=topography))

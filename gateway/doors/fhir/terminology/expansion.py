@@ -226,6 +226,8 @@ class Expansion:
             if self.options.exclude_not_for_ui and system.abstract(concept):
                 continue
             member = listed.get(code, {})
+            if member and concept.code != code:
+                self.note("normalized-code", concept.code, "valueCode")
             designations = self.writer.designations(concept, member)
             if not self.wanted.finds(system, concept, designations):
                 continue

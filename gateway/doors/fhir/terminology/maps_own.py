@@ -11,6 +11,7 @@ from gateway.doors.fhir.terminology.dependencies import parts_of_tumour, with_pa
 from gateway.doors.fhir.terminology.issues import Refused
 from gateway.doors.fhir.terminology.library import Library
 from gateway.doors.fhir.terminology.links import Link, icd10_links
+from gateway.doors.fhir.terminology.lookup import normalized
 from gateway.doors.fhir.terminology.matches import REVERSED, Asked, Match
 from gateway.doors.fhir.terminology.model import CodeSystem, Concept
 from gateway.doors.fhir.terminology.options import Given
@@ -48,6 +49,25 @@ def over_own(library: Library, own: OwnSystems, coding: Resource, asked: Asked, 
             at = ruled(library, str(coding["system"]), at)
             one_edition(at, asked.version, "version")
             yield from _to(own, coding, source, wanted, replace(asked, version=at, target_version=to), given)
+
+
+def stated(library: Library, own: OwnSystems, coding: Resource, asked: Asked) -> list[Resource]:
+    """What is said of a code of ours that was asked: its code system, edition and, in another spelling, its code."""
+    url = str(coding.get("system", ""))
+    source = own.prefix(url)
+    if not source:
+        return []
+    version = ruled(library, url, str(coding.get("version") or asked.version))
+    made = own.code_system(url_of_prefix()[source], version)
+    system, concept = (
+        _first(_editions(own, source, made.version, version), str(coding["code"])) if made else (None, None)
+    )
+    if system is None or concept is None:
+        return []
+    parameters: list[Resource] = [{"name": "system", "valueUri": system.url}]
+    if system.version:
+        parameters.append({"name": "version", "valueString": system.version})
+    return [*parameters, *normalized(concept, str(coding["code"]))]
 
 
 def ruled(library: Library, url: str, version: str) -> str:
@@ -88,8 +108,9 @@ def _to(own: OwnSystems, coding: Resource, source: str, wanted: str, asked: Aske
     system, concept = _first(systems[source], with_parts(coding, parts))
     if concept is None:
         return
-    if wanted in ICD10 and "behaviour" in parts and concept.code.startswith("C"):
-        for link in _at_site(_by_behaviour(own.terminology, wanted), concept.code, parts["behaviour"]):
+    behaviour = parts.get("behaviour", "") if concept.code.startswith("C") else ""
+    if wanted in ICD10 and behaviour:
+        for link in _at_site(_by_behaviour(own.terminology, wanted), concept.code, behaviour):
             target, _ = _first(systems[wanted], link.target)
             yield Match(link.equivalence, _coding_of(target, link.target), map_url(source, wanted, ""))
         return
@@ -97,7 +118,7 @@ def _to(own: OwnSystems, coding: Resource, source: str, wanted: str, asked: Aske
     meant = {prefix: name for prefix, name in {**editions, source: system.version}.items() if name}
     meant = {prefix: name for prefix, name in meant.items() if prefix not in open_ended}
     try:
-        found = list(translated(own.terminology, source, concept.code, wanted, meant))
+        found = list(translated(own.terminology, source, concept.code, wanted, meant, behaviour))
     except TerminologyError:
         return
     ends = (wanted, source) if asked.reverse else (source, wanted)

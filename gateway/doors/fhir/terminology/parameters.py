@@ -22,7 +22,8 @@ VERDICT = (
 WORDS: Mapping[str, tuple[str, str]] = {
     "CodeSystem-lookup": (
         f"code:code system:uri version:string coding:Coding property:code* {EVERY} {VERSIONS}",
-        "name:string! version:string display:string! code:code! system:uri! designation:Element* property:Element*",
+        "name:string! version:string display:string! code:code! system:uri! normalized-code:code designation:Element* "
+        "property:Element*",
     ),
     "CodeSystem-validate-code": (
         f"url:uri codeSystem:CodeSystem code:code version:string {CODED} {EVERY} {VERSIONS}",
@@ -30,7 +31,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "CodeSystem-subsumes": (
         f"codeA:code codeB:code system:uri version:string codingA:Coding codingB:Coding {EVERY} {VERSIONS}",
-        "outcome:code!",
+        "outcome:code! system:uri! version:string normalized-codeA:code normalized-codeB:code",
     ),
     "ValueSet-expand": (
         f"url:uri valueSet:ValueSet {SET_VERSIONS} filter:string offset:integer count:integer activeOnly:boolean "
@@ -48,7 +49,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "url:uri conceptMap:ConceptMap conceptMapVersion:string code:code system:uri version:string coding:Coding "
         "codeableConcept:CodeableConcept source:uri target:uri targetsystem:uri targetVersion:string dependency:Element* reverse:boolean "
         "tx-resource:Resource*",
-        "result:boolean! message:string match:Element*",
+        "result:boolean! message:string system:uri version:string normalized-code:code match:Element*",
     ),
 }
 """By id of the operation: parameters in and out, as name:type with `!` for one at least and `*` for any number."""

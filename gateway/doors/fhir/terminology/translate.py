@@ -9,7 +9,7 @@ from gateway.doors.fhir.definitions import Resource, canonical_system, guide, ur
 from gateway.doors.fhir.terminology.findings import Asked as Verifiable
 from gateway.doors.fhir.terminology.library import Library, iccc3_value_set
 from gateway.doors.fhir.terminology.maps_brought import over_brought
-from gateway.doors.fhir.terminology.maps_own import one_edition, over_own, ruled
+from gateway.doors.fhir.terminology.maps_own import one_edition, over_own, ruled, stated
 from gateway.doors.fhir.terminology.matches import Asked
 from gateway.doors.fhir.terminology.options import Given
 from gateway.doors.fhir.terminology.own import OwnSystems
@@ -52,6 +52,8 @@ def translate(library: Library, own: OwnSystems, given: Given, map_id: str = "")
     parameters: list[Resource] = [{"name": "result", "valueBoolean": good}]
     if not good:
         parameters.append({"name": "message", "valueString": NO_TRANSLATION})
+    if len(codings) == 1:
+        parameters += stated(library, own, codings[0], asked)
     return {"resourceType": "Parameters", "parameter": [*parameters, *(match.parameter() for match in matches)]}
 
 
