@@ -9,8 +9,10 @@ import pytest
 
 from gateway.doors.fhir.definitions import code_systems
 from tests.doors.fhir.client import Client
+from tests.doors.fhir.validation import OfficialSchemas
 
 ICCC3 = "http://terminology.hl7.org/CodeSystem/iccc-3"
+ICD10 = "http://hl7.org/fhir/sid/icd-10"
 ICDO3 = "http://terminology.hl7.org/CodeSystem/icd-o-3"
 SPELLINGS = {
     "9500/3": "9500/3",
@@ -155,3 +157,38 @@ def test_post_and_get_and_an_instance_give_one_answer(client: Client) -> None:
     posted: httpx.Response = client.request("POST", "/CodeSystem/$lookup", json=body)
     got = client.get("/CodeSystem/$lookup", params={"system": ICCC3, "code": "041", "version": "2005"})
     assert posted.json() == got.json() == client.json("/CodeSystem/iccc-3-2005/$lookup?code=041")
+
+
+def test_a_behaviour_that_no_list_has_is_accepted_by_the_matrix_rule(client: Client, official: OfficialSchemas) -> None:
+    for given, code in (("9500/6", "9500/6"), ("95006", "9500/6"), ("9500/6-C74.9", "9500/6-C74.9")):
+        known = client.json("/CodeSystem/$lookup", params={"system": ICDO3, "code": given})
+        assert official.json_faults(known) == []
+        assert (value(known, "code"), value(known, "display"), value(known, "version")) == (code, code, "3.2")
+        rule = [{"name": "code", "valueCode": "matrix_rule"}, {"name": "value", "valueBoolean": True}]
+        assert {"name": "property", "part": rule} in known["parameter"]
+        for path, asked in (
+            ("/CodeSystem/$validate-code", {"url": ICDO3, "code": given}),
+            ("/ValueSet/$validate-code", {"url": f"{ICDO3}?fhir_vs", "system": ICDO3, "code": given}),
+            ("/ValueSet/$validate-code", {"url": f"{ICDO3}?fhir_vs=isa/9500", "system": ICDO3, "code": given}),
+        ):
+            verdict = client.json(path, params=asked)
+            assert official.json_faults(verdict) == []
+            assert (value(verdict, "result"), value(verdict, "message")) == (True, None)
+            issues = next(item["resource"]["issue"] for item in verdict["parameter"] if item["name"] == "issues")
+            said = [issue["details"]["text"] for issue in issues if issue["severity"] == "information"]
+            assert any("accepted by the matrix rule" in text for text in said)
+    above = client.json("/CodeSystem/$subsumes", params={"system": ICDO3, "codeA": "9500", "codeB": "95006"})
+    assert value(above, "outcome") == "subsumes"
+    asked = {"system": ICDO3, "code": "9500/6-C74.9", "targetsystem": ICD10}
+    assert value(client.json("/ConceptMap/$translate", params=asked), "result") is True
+
+
+@pytest.mark.parametrize("code", ["9500/7", "9999/3", "9260/3", "8157/1", "9500/6-C99.9", "9421/3"])
+def test_the_matrix_rule_makes_no_morphology_and_no_code_of_another_edition(client: Client, code: str) -> None:
+    asked = {"url": ICDO3, "code": code, "version": "3.2"}
+    assert value(client.json("/CodeSystem/$validate-code", params=asked), "result") is False
+
+
+def test_an_expansion_does_not_list_what_the_matrix_rule_allows(client: Client) -> None:
+    found = client.json("/ValueSet/$expand", params={"url": f"{ICDO3}?fhir_vs=isa/9500"})["expansion"]
+    assert "9500/6" not in codes(found["contains"])
