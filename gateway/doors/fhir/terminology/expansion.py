@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
+from operator import attrgetter
 from uuid import uuid4
 
 from gateway.doors.fhir.definitions import Resource
@@ -207,7 +208,7 @@ class Expansion:
                     if {key, (url, "", code)} & excluded or not _in_all(imports[1:], member.system, code):
                         continue
                     if key not in self.members:
-                        self._add(key, Member(member.system, code, member.written), None)
+                        self._add(key, Member(member.system, code, member.written, member.rank), None)
             return
         system = self._system(part)
         listed = {item["code"]: item for item in part.get("concept", []) if item.get("code")}
@@ -229,11 +230,12 @@ class Expansion:
             if member and concept.code != code:
                 self.note("normalized-code", concept.code, "valueCode")
             designations = self.writer.designations(concept, member)
-            if not self.wanted.finds(system, concept, designations):
+            rank = self.wanted.rank(system, concept, designations)
+            if rank is None:
                 continue
             named = (system, concept, member, designations, inactive, self._versioned)
             written = partial(self.writer.element, *named)
-            self._add(key, Member(system, concept.code, written), self._parent(system, concept))
+            self._add(key, Member(system, concept.code, written, rank), self._parent(system, concept))
 
     def _parent(self, system: CodeSystem, concept: Concept) -> Member | None:
         """Nearest ancestor that is in the expansion."""
@@ -265,6 +267,8 @@ class Expansion:
     def resource(self) -> Resource:
         """Element ValueSet.expansion."""
         options, members = self.options, list(self.members.values())
+        if self.wanted.text:
+            members.sort(key=attrgetter("rank"))
         offset = options.offset or 0
         whole = offset == 0 and (options.count is None or options.count >= len(members))
         if self.tree and whole:
