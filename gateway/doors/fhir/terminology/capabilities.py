@@ -20,6 +20,7 @@ EXPANSION_PARAMETERS = (
     "default-valueset-version",
     "designation",
     "displayLanguage",
+    "exclude-system",
     "excludeNested",
     "excludeNotForUI",
     "filter",

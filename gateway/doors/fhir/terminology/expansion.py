@@ -63,6 +63,8 @@ class Expansion:
             self.note("designation", value, "valueString")
         if options.versions_match:
             self.note("versionsMatch", True, "valueBoolean")
+        for canonical in options.excluded:
+            self.note("exclude-system", canonical)
         for name in ("offset", "count"):
             if given.first(name) is not None:
                 self.note(name, given.number(name), "valueInteger")
@@ -211,6 +213,8 @@ class Expansion:
                         self._add(key, Member(member.system, code, member.written, member.rank), None)
             return
         system = self._system(part)
+        if self.options.excludes(system.url, system.version):
+            return
         listed = {item["code"]: item for item in part.get("concept", []) if item.get("code")}
         codes = list(listed) if listed else self._codes(system, part, expression)
         for code in codes:
