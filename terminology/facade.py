@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -153,16 +154,22 @@ class Terminology:
         """The code systems with their versions."""
         return tuple(system.info() for system in self._systems.values())
 
-    def translate(self, system: str, code: str, target: str, edition: str | None = None) -> tuple[Translation, ...]:
+    def translate(
+        self, system: str, code: str, target: str, edition: str | None = None, behaviour: int | None = None
+    ) -> tuple[Translation, ...]:
         """Codes of the target system that share a tumour with a code, each with how it stands to it.
 
-        `edition` is that of the side which has editions: ICCC-3 (2005, who2008, 2017) or ICD-O-3 (3.x). Raises as
-        `meaning` does, and UnknownSystem for an edition that neither side can have.
+        `edition` is that of the side which has editions: ICCC-3 (2005, who2008, 2017) or ICD-O-3 (3.x); of the code
+        only the tumours with `behaviour` are meant, where it is said. Raises as `meaning` does, and UnknownSystem for
+        an edition that neither side can have.
         """
         wanted = self._system(target)
         if edition is not None and not (_takes(system, edition) or _takes(target, edition)):
             raise UnknownSystem(f"neither {system} nor {target} has an edition {edition!r}", expected="no edition")
         source = self.meaning(system, code, edition if _takes(system, edition) else None)
+        if behaviour is not None:
+            within = BoxSet.where(None, None, [behaviour])
+            source = replace(source, boxes=source.boxes & within, certain=source.certain & within)
         if isinstance(wanted, CountsOverlaps):
             size = len(source.boxes)
             return tuple(

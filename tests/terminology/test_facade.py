@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import terminology
 from terminology import (
+    BEHAVIOURS,
     MORPHOLOGIES,
     TOPOGRAPHIES,
     BoxSet,
@@ -246,3 +247,11 @@ def test_the_package_offers_what_it_lists_and_nothing_else() -> None:
         assert getattr(terminology, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         terminology.nothing  # noqa: B018
+
+
+def test_of_a_topography_the_tumours_of_one_behaviour_may_be_meant(terms: Terminology) -> None:
+    found = {
+        b: {each.code for each in terms.translate("ICDO3", "C74.9", "NCIT", behaviour=b)} for b in (None, *BEHAVIOURS)
+    }
+    assert set.union(*(found[b] for b in BEHAVIOURS)) == found[None]
+    assert found[0] != found[3]

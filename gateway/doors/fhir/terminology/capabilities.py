@@ -20,6 +20,7 @@ EXPANSION_PARAMETERS = (
     "default-valueset-version",
     "designation",
     "displayLanguage",
+    "exclude-system",
     "excludeNested",
     "excludeNotForUI",
     "filter",
@@ -57,7 +58,8 @@ def terminology_capabilities(door: Door) -> Resource:
             "paging": True,
             "incomplete": False,
             "parameter": [{"name": name} for name in EXPANSION_PARAMETERS],
-            "textFilter": "Each word is part of the code or of one name, in any case of letters.",
+            "textFilter": "Each word begins the code, or begins or, from four signs on, is part of a word of one name, in any "
+            "case of letters; what begins a word comes first.",
         },
         "codeSearch": "all",
         "validateCode": {"translations": True},

@@ -210,6 +210,8 @@ class Checker:
             return False
         if concept.code != code:
             self.concepts.other_form(system, concept, path, code)
+        if concept.note:
+            self.concepts.noted(concept, path)
         hit.names = [*concept.designations, *_own_names(member, self.value_set)]
         return self.concepts.usable(system, concept, path, code, member, whole)
 

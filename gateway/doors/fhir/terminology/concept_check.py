@@ -51,6 +51,11 @@ class ConceptCheck:
         )
         self.found.normal_form = concept.code
 
+    def noted(self, concept: Concept, path: str) -> None:
+        """Say what is to be known of a code."""
+        text = issue("information", "business-rule", "code-comment", "CODE_NOTE", at(path, "code"), concept.note)
+        self.found.add(text, message=False)
+
     def usable(
         self, system: CodeSystem, concept: Concept, path: str, code: str, member: Resource | None, whole: bool
     ) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
+from operator import attrgetter
 from uuid import uuid4
 
 from gateway.doors.fhir.definitions import Resource
@@ -62,6 +63,8 @@ class Expansion:
             self.note("designation", value, "valueString")
         if options.versions_match:
             self.note("versionsMatch", True, "valueBoolean")
+        for canonical in options.excluded:
+            self.note("exclude-system", canonical)
         for name in ("offset", "count"):
             if given.first(name) is not None:
                 self.note(name, given.number(name), "valueInteger")
@@ -207,9 +210,11 @@ class Expansion:
                     if {key, (url, "", code)} & excluded or not _in_all(imports[1:], member.system, code):
                         continue
                     if key not in self.members:
-                        self._add(key, Member(member.system, code, member.written), None)
+                        self._add(key, Member(member.system, code, member.written, member.rank), None)
             return
         system = self._system(part)
+        if self.options.excludes(system.url, system.version):
+            return
         listed = {item["code"]: item for item in part.get("concept", []) if item.get("code")}
         codes = list(listed) if listed else self._codes(system, part, expression)
         for code in codes:
@@ -226,12 +231,15 @@ class Expansion:
             if self.options.exclude_not_for_ui and system.abstract(concept):
                 continue
             member = listed.get(code, {})
+            if member and concept.code != code:
+                self.note("normalized-code", concept.code, "valueCode")
             designations = self.writer.designations(concept, member)
-            if not self.wanted.finds(system, concept, designations):
+            rank = self.wanted.rank(system, concept, designations)
+            if rank is None:
                 continue
             named = (system, concept, member, designations, inactive, self._versioned)
             written = partial(self.writer.element, *named)
-            self._add(key, Member(system, concept.code, written), self._parent(system, concept))
+            self._add(key, Member(system, concept.code, written, rank), self._parent(system, concept))
 
     def _parent(self, system: CodeSystem, concept: Concept) -> Member | None:
         """Nearest ancestor that is in the expansion."""
@@ -263,6 +271,8 @@ class Expansion:
     def resource(self) -> Resource:
         """Element ValueSet.expansion."""
         options, members = self.options, list(self.members.values())
+        if self.wanted.text:
+            members.sort(key=attrgetter("rank"))
         offset = options.offset or 0
         whole = offset == 0 and (options.count is None or options.count >= len(members))
         if self.tree and whole:

@@ -24,7 +24,7 @@ def operator(element: Resource) -> str:
 
 
 def selected(system: CodeSystem, element: Resource, value_set: str, expression: str) -> Codes:
-    """Codes that pass a filter, in the order of the code system.
+    """Codes that pass a filter, in the order of the code system; one that is put together comes last.
 
     Raises
     ------
@@ -48,7 +48,8 @@ def selected(system: CodeSystem, element: Resource, value_set: str, expression: 
         )
     if name in OF_CONCEPT and op in CONCEPT_FILTERS:
         found = CONCEPT_FILTERS[op](system, value)
-        return {code: None for code in system.concepts if code in found}
+        listed = {code: None for code in system.concepts if code in found}
+        return listed if len(listed) == len(found) else {**listed, **found}
     if name in ("child", "parent") and op == "exists":
         return _with_relatives(system, name, value == "true")
     known = name in ALWAYS_KNOWN or any(item.get("code") == name for item in system.properties)
@@ -97,14 +98,7 @@ def _descendent_leaf(system: CodeSystem, value: str) -> Codes:
 
 def _generalizes(system: CodeSystem, value: str) -> Codes:
     root = system.locate(value)
-    waiting = [] if root is None else [root.code]
-    found: Codes = {}
-    while waiting:
-        code = waiting.pop()
-        if code not in found and code in system.concepts:
-            found[code] = None
-            waiting.extend(system.concepts[code].parents)
-    return found
+    return {} if root is None else dict.fromkeys([root.code, *(above.code for above in system.ancestors(root))])
 
 
 def _in(system: CodeSystem, value: str) -> Codes:

@@ -18,6 +18,7 @@ TEXTS: Mapping[str, str] = {
         "The code '{0}' differs from the correct code '{1}' by case. Although the code system '{2}' is case "
         "insensitive, implementers are strongly encouraged to use the correct case anyway"
     ),
+    "CODE_NOTE": "{0}",
     "CODE_SPELLING": "The code '{0}' is another form of the code '{1}' of '{2}'",
     "CODESYSTEM_CS_NO_SUPPLEMENT": "CodeSystem {0} is a supplement, so can't be used as a value in Coding.system",
     "CONCEPT_DEPRECATED_IN_VALUESET": (

@@ -34,6 +34,7 @@ def lookup(library: Library, given: Given, url: str = "", version: str = "") -> 
         parameters.append({"name": "version", "valueString": system.version})
     parameters.append({"name": "display", "valueString": shown.value if shown else concept.code})
     parameters += [{"name": "code", "valueCode": concept.code}, {"name": "system", "valueUri": system.url}]
+    parameters += normalized(concept, code)
     if concept.definition and (not wanted or "definition" in wanted):
         parameters.append(_property("definition", {"valueString": concept.definition}))
     if not wanted or "designation" in wanted:
@@ -70,8 +71,8 @@ def subsumes(library: Library, given: Given, url: str = "", version: str = "") -
         )
     named = first if first.get("version") else second
     system = _system(library, given, url or str(first.get("system") or given.text("system")), named, version)
-    one = _concept(system, str(first.get("code") or given.text("codeA")), "codeA")
-    other = _concept(system, str(second.get("code") or given.text("codeB")), "codeB")
+    code, other_code = str(first.get("code") or given.text("codeA")), str(second.get("code") or given.text("codeB"))
+    one, other = _concept(system, code, "codeA"), _concept(system, other_code, "codeB")
     if one.code == other.code:
         found = "equivalent"
     elif any(above.code == one.code for above in system.ancestors(other)):
@@ -80,7 +81,16 @@ def subsumes(library: Library, given: Given, url: str = "", version: str = "") -
         found = "subsumed-by"
     else:
         found = "not-subsumed"
-    return {"resourceType": "Parameters", "parameter": [{"name": "outcome", "valueCode": found}]}
+    parameters: list[Resource] = [{"name": "outcome", "valueCode": found}, {"name": "system", "valueUri": system.url}]
+    if system.version:
+        parameters.append({"name": "version", "valueString": system.version})
+    parameters += [*normalized(one, code, "A"), *normalized(other, other_code, "B")]
+    return {"resourceType": "Parameters", "parameter": parameters}
+
+
+def normalized(concept: Concept, asked: str, which: str = "") -> list[Resource]:
+    """Parameter normalized-code, where a code was asked in another spelling."""
+    return [] if concept.code == asked else [{"name": f"normalized-code{which}", "valueCode": concept.code}]
 
 
 def _system(library: Library, given: Given, url: str, coding: Resource, default: str) -> CodeSystem:

@@ -45,6 +45,8 @@ EXTENSION_PROPERTIES: Mapping[str, tuple[str, str, str]] = {
 ORDER = ("extension", "system", "abstract", "inactive", "version", "code", "display", "designation")
 """Elements of ValueSet.expansion.contains as XML needs them."""
 WORD = re.compile(r"[^\W_]+")
+SHORTEST_WITHIN = 4
+"""Signs of the shortest word of a filter that is looked for within words."""
 
 
 @dataclass
@@ -55,11 +57,14 @@ class Member:
     ----------
     written
         Writes its element; only what is shown is written.
+    rank
+        Place among what a filter finds; those of one rank stand in the order of the value set.
     """
 
     system: CodeSystem
     code: str
     written: Callable[[], Resource]
+    rank: int = 0
     children: list[Member] = field(default_factory=list)
 
 
@@ -149,8 +154,9 @@ def _known(name: Designation) -> Designation:
 class Wanted:
     """The text of a filter (R4 leaves to the server what it finds).
 
-    Each word of it begins a word of one name of the concept, or its code written without marks: `IVa` finds IV(a). The
-    whole may also be the code in any spelling that the code system takes: SEER's `041` finds IV(a).
+    Each word of it begins or, from four signs on, is within a word of one name of the concept, or begins its code
+    written without marks: `IVa` finds IV(a). The whole may also be the code in any spelling that the code system
+    takes: SEER's `041` finds IV(a).
     """
 
     def __init__(self, text: str) -> None:
@@ -158,17 +164,23 @@ class Wanted:
         self._words = [(piece, _bare(piece), _words(piece)) for piece in _folded(text).split()]
         self._located: dict[int, str] = {}
 
-    def finds(self, system: CodeSystem, concept: Concept, designations: Sequence[Designation]) -> bool:
-        """Whether a concept with these names is found; every one is where nothing is looked for."""
+    def rank(self, system: CodeSystem, concept: Concept, designations: Sequence[Designation]) -> int | None:
+        """Place among what is found of a concept with these names, None if it is not; 0 if nothing is looked for.
+
+        0 is the code itself, 1 where each word begins one, 2 where one is within another.
+        """
         if not self._words or self._code(system) == concept.code:
-            return True
+            return 0
         code, bare = _folded(concept.code), _bare(_folded(concept.code))
         left = [
             (piece, words)
             for piece, plain, words in self._words
             if not (bare.startswith(plain) if plain else piece in code)
         ]
-        return not left or any(_begin(left, _folded(name.value)) for name in designations)
+        names = [_folded(name.value) for name in designations] if left else []
+        if not left or any(_begin(left, name) for name in names):
+            return 1
+        return 2 if any(_within(left, name) for name in names) else None
 
     def _code(self, system: CodeSystem) -> str:
         """Code that the whole text is a spelling of, '' if it is none."""
@@ -185,6 +197,14 @@ def _begin(pieces: Sequence[tuple[str, Sequence[str]]], name: str) -> bool:
         all(any(word.startswith(part) for word in known) for part in parts) if parts else piece in name
         for piece, parts in pieces
     )
+
+
+def _within(pieces: Sequence[tuple[str, Sequence[str]]], name: str) -> bool:
+    """Whether each piece stands in a name; what is too short to say much begins a word of it."""
+    if not all(part in name for piece, parts in pieces for part in parts or (piece,)):
+        return False
+    short = [(part, [part]) for _, parts in pieces for part in parts if len(part) < SHORTEST_WITHIN]
+    return not short or _begin(short, name)
 
 
 def _folded(text: str) -> str:

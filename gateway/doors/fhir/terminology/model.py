@@ -56,7 +56,13 @@ class Designation:
 
 @dataclass(frozen=True, slots=True)
 class Concept:
-    """A concept; `properties` and `extension` as FHIR writes them."""
+    """A concept; `properties` and `extension` as FHIR writes them.
+
+    Attributes
+    ----------
+    note
+        What whoever uses the code is to know, in a sentence; empty for most.
+    """
 
     code: str
     display: str = ""
@@ -65,6 +71,7 @@ class Concept:
     properties: tuple[Resource, ...] = ()
     extension: tuple[Resource, ...] = ()
     parents: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,8 @@ class CodeSystem:
     spelling
         Another spelling, or an alternate code, to the concept's own code; None if it is none.
     composed
-        Concept of a code that is put together from codes of this system; None if it is none.
+        Concept of a code that no list holds, such as one that is put together from codes of this system; None if it is
+        none.
     supplements
         Canonicals of the supplements that were applied.
     """

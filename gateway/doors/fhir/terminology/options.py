@@ -9,7 +9,7 @@ from functools import cached_property
 from gateway.doors.fhir.definitions import Resource, canonical_system
 from gateway.doors.fhir.terminology.languages import Languages, languages_of
 from gateway.doors.fhir.terminology.model import extension_value, value_of
-from gateway.doors.fhir.terminology.versions import VersionRule
+from gateway.doors.fhir.terminology.versions import VersionRule, matches
 from gateway.errors import BadQuestion
 
 RULES: Mapping[str, str] = {
@@ -117,6 +117,7 @@ class Options:
     lenient_display: bool
     membership_only: bool
     versions_match: bool
+    excluded: tuple[str, ...]
     filter: str
     count: int | None
     offset: int | None
@@ -124,6 +125,14 @@ class Options:
     def of(self, url: str) -> Iterable[VersionRule]:
         """Rules for a canonical."""
         return (rule for rule in self.rules if canonical_system(rule.url) == canonical_system(url))
+
+    def excludes(self, url: str, version: str) -> bool:
+        """Whether a code system is to be left out of expansions."""
+        for canonical in self.excluded:
+            name, _, wanted = canonical.partition("|")
+            if canonical_system(name) == canonical_system(url) and (not wanted or matches(wanted, version)):
+                return True
+        return False
 
     def within(self, value_set: Resource) -> Options:
         """Options with what a value set says of itself, where the request says nothing."""
@@ -169,6 +178,7 @@ def _read(given: Given) -> Options:
         lenient_display=given.flag("lenient-display-validation"),
         membership_only=given.flag("valueset-membership-only"),
         versions_match=given.flag("versionsMatch"),
+        excluded=tuple(map(str, given.all("exclude-system"))),
         filter=given.text("filter"),
         count=given.number("count"),
         offset=given.number("offset"),
@@ -201,6 +211,7 @@ OPTIONS = frozenset(
         "lenient-display-validation",
         "valueset-membership-only",
         "versionsMatch",
+        "exclude-system",
         "filter",
         "count",
         "offset",

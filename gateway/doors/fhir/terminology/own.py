@@ -12,11 +12,18 @@ from functools import lru_cache, partial
 from gateway.doors.fhir.definitions import CodeSystemUrl, Resource, code_system_of_url, code_systems
 from gateway.doors.fhir.terminology.model import CodeSystem, Concept, Designation
 from gateway.doors.fhir.terminology.versions import matches
+from terminology import Concept as Known
 from terminology import Terminology, TerminologyError
 
 COMPLETE = frozenset({"ICCC3", "ICDO3"})
 DEFAULT_EDITION: Mapping[str, str] = {"ICCC3": "2017", "ICDO3": "3.2"}
 BOOLEANS: Mapping[str, str] = {"notSelectable": "boolean"}
+MATRIX_RULE: Resource = {"code": "matrix_rule", "valueBoolean": True}
+OF_MATRIX_RULE: Resource = {
+    "code": "matrix_rule",
+    "description": "No list pairs this behaviour with the morphology; the matrix rule of ICD-O allows it",
+    "type": "boolean",
+}
 LANGUAGE = "en"
 LONGEST_CODE = 64
 SPELLINGS_KEPT = 4096
@@ -116,16 +123,19 @@ class OwnSystems:
             title=system.title,
             content="complete" if prefix in COMPLETE else "fragment",
             language=LANGUAGE,
-            properties=_definitions(concepts),
+            properties=(*_definitions(concepts), *((OF_MATRIX_RULE,) if prefix == "ICDO3" else ())),
             spelling=spelling,
-            composed=partial(self._pair, concepts, edition) if prefix == "ICDO3" else _none,
+            composed=partial(self._composed, concepts, edition) if prefix == "ICDO3" else _none,
         )
 
-    def _pair(self, concepts: Mapping[str, Concept], edition: str, code: str) -> Concept | None:
-        """Morphology and topography together (9500/3-C74.9), if the edition has both; below each of them."""
-        histology, _, site = code.partition("-")
-        one, other = concepts.get(histology), concepts.get(site)
-        if one is None or other is None:
+    def _composed(self, concepts: Mapping[str, Concept], edition: str, code: str) -> Concept | None:
+        """What no list holds: a morphology by the matrix rule, or a pair with its topography (9500/3-C74.9)."""
+        histology, dash, site = code.partition("-")
+        one = concepts.get(histology) or self._by_matrix_rule(concepts, edition, histology)
+        other = concepts.get(site)
+        if one is None or not dash:
+            return one
+        if other is None:
             return None
         known = self.terminology.lookup("ICDO3", code, edition or None)
         wider = [f"{above}-{site}" for above in one.parents] + [f"{histology}-{above}" for above in other.parents]
@@ -134,9 +144,21 @@ class OwnSystems:
             code,
             display,
             designations=(Designation(display, LANGUAGE, display=True),) if display else (),
-            properties=tuple({"code": name, "valueString": text} for name, text in known.properties.items()),
+            properties=(*_properties(known), *((MATRIX_RULE,) if one.note else ())),
             parents=(histology, site, *wider),
+            note=one.note,
         )
+
+    def _by_matrix_rule(self, concepts: Mapping[str, Concept], edition: str, code: str) -> Concept | None:
+        """Four digits of the edition with a behaviour that no list at all pairs with them (9500/6)."""
+        stem, slash, _ = code.partition("/")
+        if not slash or stem not in concepts:
+            return None
+        known = self.terminology.lookup("ICDO3", code, edition or None)
+        if "behaviours" in known.properties:
+            return None
+        notes = self.terminology.meaning("ICDO3", code, edition or None).notes
+        return Concept(code, properties=(*_properties(known), MATRIX_RULE), parents=(stem,), note=notes[0])
 
     def _add(self, concepts: dict[str, Concept], codes: set[str], prefix: str, code: str, edition: str) -> None:
         known = self.terminology.lookup(prefix, code, edition or None)
@@ -149,7 +171,7 @@ class OwnSystems:
             code=code,
             display=display,
             designations=(Designation(display, LANGUAGE, display=True),) if display else (),
-            properties=tuple({"code": name, "valueString": text} for name, text in known.properties.items()),
+            properties=_properties(known),
             parents=parents,
         )
 
@@ -164,6 +186,10 @@ class OwnSystems:
 
 def _none(_: str) -> None:
     return None
+
+
+def _properties(known: Known) -> tuple[Resource, ...]:
+    return tuple({"code": name, "valueString": text} for name, text in known.properties.items())
 
 
 def _stem(code: str) -> tuple[str, ...]:

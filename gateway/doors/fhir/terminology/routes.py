@@ -16,6 +16,7 @@ from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.search.parse import Pairs
 from gateway.doors.fhir.search.shape import SHAPES, Shape, shape_of, shaped
 from gateway.doors.fhir.terminology.issues import Refused
+from gateway.doors.fhir.terminology.known import known
 from gateway.doors.fhir.terminology.lexical import check_text
 from gateway.doors.fhir.terminology.options import MOST_PARAMETERS, Given
 from gateway.doors.fhir.terminology.service import OPERATIONS, call, own_systems
@@ -75,6 +76,7 @@ class Call:
     body: Resource
     language: str
     instance: str
+    lenient: bool
     format: Format
     shape: Shape
 
@@ -84,7 +86,8 @@ async def _read(request: Request) -> Call:
     written = format_of(request, pairs)
     body = await _body(request) if request.method == "POST" else {}
     language = request.headers.get("accept-language", "")
-    return Call(pairs, body, language, request.path_params.get("id", ""), written, shape_of(pairs))
+    lenient = "prefer" in request.headers and _is_lenient(request.headers.getlist("prefer"))
+    return Call(pairs, body, language, request.path_params.get("id", ""), lenient, written, shape_of(pairs))
 
 
 def _answer(door: Door, kind: str, name: str, read: Call) -> Answer:
@@ -92,7 +95,7 @@ def _answer(door: Door, kind: str, name: str, read: Call) -> Answer:
     for url in _named(read.pairs):
         own.prepare(url)
     written = read.format
-    given = _given(read.pairs, read.body, read.language)
+    given = _given(f"{kind}-{name}", read)
     try:
         resource = OPERATIONS[kind, name](call(door.gateway.terminology, given, read.instance))
         return 200, written.write(_shaped(resource, read.shape)), written.media_type
@@ -121,14 +124,21 @@ def _shaped(resource: Resource, shape: Shape) -> Resource:
     return shaped(resource, shape) if resource["resourceType"] == "ValueSet" else resource
 
 
-def _given(pairs: Pairs, body: Resource, accept_language: str) -> Given:
-    plain = [{"name": name, "valueString": value} for name, value in pairs if name not in OF_ANSWER]
-    for item in plain:
-        check_text(item["name"], item["valueString"])
-    parameters = (*plain, *body.get("parameter", []))
-    if len(parameters) > MOST_PARAMETERS:
+def _given(operation: str, read: Call) -> Given:
+    plain = [{"name": name, "valueString": value} for name, value in read.pairs if name not in OF_ANSWER]
+    posted = read.body.get("parameter", [])
+    if len(plain) + len(posted) > MOST_PARAMETERS:
         raise BadQuestion("too many parameters", where="Parameters", expected=f"at most {MOST_PARAMETERS}")
-    return Given(parameters, accept_language)
+    parameters = known(operation, (*plain, *posted), lenient=read.lenient)
+    for item in parameters[: len(plain)]:
+        check_text(item["name"], str(item["valueString"]))
+    return Given(parameters, read.language)
+
+
+def _is_lenient(prefer: list[str]) -> bool:
+    """`Prefer: handling=lenient` (RFC 7240)."""
+    wishes = (wish for header in prefer for wish in header.replace(";", ",").split(","))
+    return any(wish.strip().lower().replace('"', "") == "handling=lenient" for wish in wishes)
 
 
 async def _body(request: Request) -> Resource:

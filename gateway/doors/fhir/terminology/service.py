@@ -11,6 +11,7 @@ from gateway.doors.fhir.search.elements import in_order
 from gateway.doors.fhir.terminology.expand import expand
 from gateway.doors.fhir.terminology.findings import Asked
 from gateway.doors.fhir.terminology.issues import Refused, issue
+from gateway.doors.fhir.terminology.known import NOT_SERVED
 from gateway.doors.fhir.terminology.library import Index, Library, iccc3_value_set, indexed, unknown_system
 from gateway.doors.fhir.terminology.lookup import lookup, subsumes
 from gateway.doors.fhir.terminology.model import CodeSystem
@@ -38,10 +39,6 @@ class Call:
 def own_systems(terminology: Terminology) -> OwnSystems:
     """The loaded code systems, once for a terminology."""
     return OwnSystems(terminology)
-
-
-NOT_SERVED = ("date", "context", "contextDirection")
-"""Parameters of R4 that would change the answer, and that a server which cannot follow them has to refuse."""
 
 
 def call(terminology: Terminology, given: Given, resource_id: str = "") -> Call:

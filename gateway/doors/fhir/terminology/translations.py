@@ -7,7 +7,7 @@ target of a morphology hangs on the site, the match says on which sites.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
@@ -44,7 +44,7 @@ class Found:
 
 
 def translated(
-    terminology: Terminology, source: str, code: str, target: str, editions: Mapping[str, str]
+    terminology: Terminology, source: str, code: str, target: str, editions: Mapping[str, str], behaviour: str = ""
 ) -> Iterator[Found]:
     """Codes of the target system that share a tumour with a code.
 
@@ -54,6 +54,8 @@ def translated(
         Prefixes of the code systems, e.g. ICDO3, ICCC3.
     editions
         Edition by prefix, for the systems that have editions.
+    behaviour
+        Behaviour that stands beside a topography, '' for any.
 
     Raises
     ------
@@ -61,12 +63,15 @@ def translated(
         The code has no meaning in tumours.
     """
     if (source, target) == ("ICDO3", "ICCC3"):
-        yield from to_iccc3(terminology, parse_icdo(code), editions["ICCC3"])
+        icdo = parse_icdo(code)
+        yield from to_iccc3(
+            terminology, replace(icdo, behaviour=int(behaviour)) if behaviour else icdo, editions["ICCC3"]
+        )
     elif target == "ICDO3":
         yield from to_icdo3(terminology, source, code, editions)
     else:
         edition = editions.get(source) or editions.get(target)
-        for each in terminology.translate(source, code, target, edition):
+        for each in terminology.translate(source, code, target, edition, int(behaviour) if behaviour else None):
             yield Found(each.code, str(each.equivalence.value))
 
 

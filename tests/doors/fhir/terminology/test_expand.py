@@ -92,12 +92,13 @@ def test_a_tree_with_all_that_a_code_may_have_keeps_the_order_of_the_schema(
         ("gangl neuro", ["IV(a)"]),
         ("non-epithelial renal", ["VI(a)"]),
         ("IV other", ["IV", "IV(b)"]),
-        ("lastoma", []),
+        ("lastoma", ["IV", "IV(a)"]),
         ("neuro gangx", []),
+        ("oma", []),
         ("§", []),
     ],
 )
-def test_each_word_of_a_filter_begins_a_word_of_a_name_or_the_code(
+def test_each_word_of_a_filter_is_in_a_word_of_a_name_or_begins_the_code(
     client: Client, words: str, found: list[str]
 ) -> None:
     answer = expansion(client, url=f"{ICCC3}?fhir_vs", filter=words)
@@ -119,6 +120,31 @@ def test_pages_of_a_filter_have_the_total_of_all(client: Client) -> None:
     page = expansion(client, **asked, offset="2", count="3")
     assert page["total"] == whole["total"] == len(codes(whole)) > 5
     assert codes(page) == codes(whole)[2:5]
+
+
+def test_a_filter_finds_parts_of_words_after_what_begins_one(client: Client) -> None:
+    asked = {"url": f"{ICDO3}?fhir_vs", "filter": "blastoma"}
+    found = expansion(client, **asked)["contains"]
+    begins = [any(word.startswith("blastoma") for word in item["display"].lower().split()) for item in found]
+    assert all("blastoma" in item["display"].lower() for item in found)
+    assert begins == sorted(begins, reverse=True)
+    assert "9500/3" in codes({"contains": found})
+    pages = [expansion(client, **asked, offset=str(at), count="7") for at in range(0, len(found), 7)]
+    assert [code for page in pages for code in codes(page)] == codes({"contains": found})
+    assert {page["total"] for page in pages} == {len(found)}
+
+
+def test_a_code_in_full_comes_before_names_that_begin_with_it(client: Client) -> None:
+    later = {"code": "z", "display": "Mint leaf"}, {"code": "m", "display": "Peppermint"}, {"code": "mint"}
+    system = {**HERBS, "concept": [*later]}
+    parameters = [
+        {"name": "url", "valueUri": "http://example.org/herbs?fhir_vs"},
+        {"name": "filter", "valueString": "mint"},
+        {"name": "tx-resource", "resource": system},
+    ]
+    body = {"resourceType": "Parameters", "parameter": parameters}
+    found = client.request("POST", "/ValueSet/$expand", json=body).json()["expansion"]
+    assert codes(found) == ["mint", "z", "m"]
 
 
 @pytest.mark.parametrize("words", ["9500/3", "95003", "C74.9", "C749"])

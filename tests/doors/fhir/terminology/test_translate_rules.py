@@ -212,3 +212,49 @@ def test_a_map_that_does_not_exist_is_not_named(client: Client) -> None:
     answer = client.get(PATH, params={"system": ICD10, "code": "C74.9", "targetsystem": ICCC3})
     assert "IV(a)" in codes(answer.json())
     assert "ConceptMap/" not in answer.text
+
+
+NCIT = "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl"
+OMOP = "https://fhir-terminology.ohdsi.org"
+
+
+@pytest.mark.parametrize("target", [ICCC3, NCIT, OMOP, ICD10])
+def test_a_behaviour_beside_a_topography_is_followed_to_every_code_system(client: Client, target: str) -> None:
+    asked = texts(system=ICDO3, code="C74.9", targetsystem=target)
+    every = codes(posted(client, *asked))
+    benign = codes(posted(client, *asked, depends(BEHAVIOUR, {"code": "/0"})))
+    malignant = codes(posted(client, *asked, depends(BEHAVIOUR, {"code": "3"})))
+    assert benign
+    assert malignant
+    assert benign | malignant <= every
+    assert benign != malignant
+
+
+def test_no_group_of_iccc_3_has_a_metastasis(client: Client) -> None:
+    asked = texts(system=ICDO3, code="C74.9", targetsystem=ICCC3)
+    assert codes(posted(client, *asked, depends(BEHAVIOUR, {"code": "6"}))) == set()
+
+
+@pytest.mark.parametrize("code", ["9500", "pgx:icdom-9500", "9500-C74.9", "95003"])
+def test_a_behaviour_goes_with_a_morphology_in_any_spelling(client: Client, code: str) -> None:
+    asked = texts(system=ICDO3, code=code, targetsystem=ICCC3)
+    assert codes(posted(client, *asked, depends(BEHAVIOUR, {"code": "3"}))) == {"IV", "IV(a)"}
+
+
+@pytest.mark.parametrize(
+    ("code", "dependency", "named"),
+    [
+        ("9500/3", depends(TOPOGRAPHY, {"code": "C99.9"}), "C99.9"),
+        ("9500/3", depends(TOPOGRAPHY, {"code": "9500/3"}), "9500/3"),
+        ("9500", depends(BEHAVIOUR, {"code": "7"}), "'7'"),
+        ("95003", depends(BEHAVIOUR, {"code": "6"}), "another behaviour"),
+        ("C74.9", depends(TOPOGRAPHY, {"code": "C71.9"}), "another topography"),
+        ("95003C749", depends(TOPOGRAPHY, {"code": "C71.9"}), "another topography"),
+    ],
+)
+def test_a_dependency_that_does_not_exist_or_is_against_the_code_is_named(
+    client: Client, code: str, dependency: Json, named: str
+) -> None:
+    body = posted(client, *texts(system=ICDO3, code=code, targetsystem=ICCC3), dependency, status=400)
+    assert named in body["issue"][0]["details"]["text"]
+    assert body["issue"][0]["location"] == ["http.dependency"]
