@@ -276,6 +276,7 @@ def _source(
         granularity=rule.granularity if rule else Granularity.BOOLEAN,
         coverage=outcome.coverage or Coverage(),
         loaded_at=shown.loaded.get((outcome.id, snapshot)) if snapshot else None,
+        excluded=outcome.excluded,
     )
 
 

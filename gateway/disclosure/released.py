@@ -72,6 +72,8 @@ class ReleasedSource:
     ----------
     snapshot, loaded_at
         Id of the data that answered and when it was loaded, ISO 8601; None for a live source.
+    excluded
+        Whether the question itself leaves the source out; it then answered with nothing, unasked.
     """
 
     id: str
@@ -86,6 +88,7 @@ class ReleasedSource:
     coverage: Coverage
     notes: tuple[str, ...] = ()
     loaded_at: str | None = None
+    excluded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

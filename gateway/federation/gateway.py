@@ -83,6 +83,10 @@ class Gateway:
         """Snapshot that each source answers from now; None for a live source."""
         return {name: ability.snapshot for name, ability in self.capabilities().items()}
 
+    def asked(self, query: CaseQuery, requester: Requester) -> Mapping[str, str | None]:
+        """Snapshots of the sources that a question is put to: the requester may ask them, and it does not exclude them."""
+        return self._asked(query, requester, self.capabilities())
+
     async def ask(
         self,
         query: CaseQuery,
@@ -173,7 +177,7 @@ class Gateway:
         abilities: Mapping[str, Capabilities],
         deadline: Deadline,
     ) -> RecordPage:
-        snapshots = {name: ability.snapshot for name, ability in abilities.items()}
+        snapshots = self._asked(query, requester, abilities)
         question = f"{text} {_words(query.page)} {requester.tier}"
         start = cursors.decode(cursor, question, snapshots, self.salt) if cursor else None
         readable = [
@@ -232,6 +236,15 @@ class Gateway:
                     expected=f"sources whose policy keeps {shown}, or no order",
                 )
 
+    def _asked(
+        self, query: CaseQuery, requester: Requester, abilities: Mapping[str, Capabilities]
+    ) -> Mapping[str, str | None]:
+        return {
+            name: ability.snapshot
+            for name, ability in abilities.items()
+            if self._permits(name, requester) and not _excludes(query, name)
+        }
+
     def _permits(self, name: str, requester: Requester) -> bool:
         policy = self.policies.get(name)
         return policy is not None and policy.rule(requester) is not None
@@ -260,7 +273,7 @@ class Gateway:
         self, name: str, query: CaseQuery, status: Status, reason: str, coverage: Coverage | None = None
     ) -> SourceOutcome:
         """Outcome of a source that is not asked; one that the question itself leaves out has nothing to add."""
-        if fold_constants(query.where, {"source": name}) == NOTHING:
+        if _excludes(query, name):
             return SourceOutcome(name, Status.OK, answer=SourceAnswer(), coverage=coverage, excluded=True)
         return SourceOutcome(name, status, reason, coverage=coverage)
 
@@ -278,6 +291,11 @@ class Gateway:
         """Close every source."""
         for source in self.sources.values():
             source.close()
+
+
+def _excludes(query: CaseQuery, name: str) -> bool:
+    """Whether a question itself leaves a source out."""
+    return fold_constants(query.where, {"source": name}) == NOTHING
 
 
 def _names_records(query: CaseQuery) -> bool:

@@ -24,7 +24,8 @@ def merge(query: CaseQuery, text: str, outcomes: Sequence[SourceOutcome], plan: 
     """One answer of all outcomes; `cells` are over the whole `by` of the question."""
     answered = {outcome.id: outcome for outcome in outcomes if outcome.answer and outcome.status in ANSWERED}
     complete = len(answered) == len(outcomes)
-    groups = overlap_groups({name: outcome.coverage or Coverage() for name, outcome in answered.items()})
+    counting = {name: outcome for name, outcome in answered.items() if not outcome.excluded}
+    groups = overlap_groups({name: outcome.coverage or Coverage() for name, outcome in counting.items()})
     totals = {name: outcome.answer.total for name, outcome in answered.items() if outcome.answer}
     total = _open(add(totals, groups), complete=complete)
     cells = _cells(query.by, answered, groups, plan, complete=complete) if query.by else ()

@@ -83,3 +83,14 @@ def test_years_apart_or_no_country_do_not_overlap() -> None:
     assert not may_overlap("a", early, "b", late)
     assert not may_overlap("a", Coverage(), "b", Coverage())
     assert may_overlap("a", Coverage(overlaps=frozenset({"b"})), "b", late)
+
+
+def test_the_note_on_overlap_names_no_source_that_the_question_leaves_out() -> None:
+    sources = [ListSource(name, [case(1)], Coverage(country="DE")) for name in ("one", "two", "three")]
+    gateway = gateway_of(*sources)
+    whole = asyncio.run(gateway.ask(parse_text("behaviour=3"), ANONYMOUS))
+    assert any("one, three, two may hold" in note for note in whole.notes)
+    two = asyncio.run(gateway.ask(parse_text("source=one,two"), ANONYMOUS))
+    assert any(note.startswith("one, two may hold") for note in two.notes)
+    one = asyncio.run(gateway.ask(parse_text("source=one"), ANONYMOUS))
+    assert not [note for note in one.notes if "may hold" in note]

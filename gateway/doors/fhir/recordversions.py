@@ -64,7 +64,7 @@ def with_version(resource: Resource, version: Version | None) -> Resource:
 
 def last_changed(answers: Iterable[ReleasedAnswer]) -> str | None:
     """When the data behind answers last changed, an instant; None where it is not known or may change any time."""
-    sources = [source for answer in answers for source in answer.sources]
+    sources = [source for answer in answers for source in answer.sources if not source.excluded]
     moments = [instant_of(source.loaded_at) for source in sources if source.status.value in ANSWERED]
     if not all(source.status.value in LASTING for source in sources) or not all(moments):
         return None

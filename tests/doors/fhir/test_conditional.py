@@ -196,3 +196,17 @@ def test_a_registry_that_was_out_of_order_is_asked_again(path: str) -> None:
 def test_another_policy_makes_another_version() -> None:
     policies = {release_digest(load_policy(name)) for name in ("open", "count", "closed")}
     assert len(policies) == 3
+
+
+@pytest.mark.parametrize("query", ["Condition?_source=still", "Patient?_source:not=live", "Observation?_source=still"])
+def test_a_search_without_the_live_registry_tells_when_its_data_changed(query: str) -> None:
+    live = registry("live", "FR", make_cases("live", "FR", 9, 1))
+    live.ability = replace(live.ability, snapshot=None, loaded_at=None)
+    still = registry("still", "DE", make_cases("still", "DE", 9, 2))
+    client = Client(create(gateway_of(live, still)))
+    assert "last-modified" not in client.get(f"/{query.partition('?')[0]}").headers
+    found = client.get(f"/{query}")
+    assert found.headers["last-modified"]
+    assert found.json()["meta"]["lastUpdated"]
+    since = {"if-modified-since": found.headers["last-modified"]}
+    assert client.get(f"/{query}", headers=since).status_code == 304

@@ -122,6 +122,21 @@ def test_pages_of_one_search_never_mix_two_snapshots(folder: Path, kind: str, co
     gateway.close()
 
 
+@pytest.mark.parametrize("query", ["Condition?_source=one", "Patient?_source:not=two", "Observation?_source=one"])
+def test_a_registry_that_a_search_leaves_out_may_be_loaded_anew(folder: Path, query: str) -> None:
+    gateway = open_gateway(folder / "iccd.toml")
+    client = Client(create_app(gateway), "/fhir")
+    whole = ids(client, f"/{query}&_count=1000")
+    page = client.json(f"/{query}&_count=7")
+    seen = [item["id"] for item in matches(page)]
+    switch(folder, "two", 3)
+    while link_of(page, "next"):
+        page = client.follow(str(link_of(page, "next")))
+        seen += [item["id"] for item in matches(page)]
+    assert seen == whole
+    gateway.close()
+
+
 KEPT = (
     "Condition?_count=3&_elements=code,subject",
     "Condition?_count=3&_summary=true&_total=accurate",

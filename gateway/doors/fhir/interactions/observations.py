@@ -32,7 +32,7 @@ from gateway.doors.fhir.search.parse import Search, parse_search
 from gateway.doors.fhir.wire.conditional import changed_header
 from gateway.doors.fhir.wire.request import Asked
 from gateway.errors import BadQuestion, Expired, NotFound
-from gateway.model.query import NOTHING
+from gateway.model.query import NOTHING, CaseQuery
 
 NAMES = tuple(KINDS)
 STAMP_DIGITS = 32
@@ -47,7 +47,7 @@ async def search_observations(door: Door, asked: Asked) -> Reply:
         The search cannot be read or answered; `where` is the parameter as it was written.
     """
     wanted = read_search(door, asked)
-    first, inner = _position(door, wanted.controls.cursor)
+    first, inner = _position(door, asked, wanted)
     room = 0 if wanted.controls.count_only else wanted.controls.count
     answers: list[ReleasedAnswer] = []
     shown: list[Any] = []
@@ -62,7 +62,7 @@ async def search_observations(door: Door, asked: Asked) -> Reply:
         answers.append(answer)
         if not question.page:
             full = not before and not room and not wanted.controls.count_only and answer.total.high != 0
-            following = following or (f"{kind.name}.{_stamp(door)}" if full else None)
+            following = following or (f"{kind.name}.{_stamp(door, asked, wanted)}" if full else None)
             continue
         records = _records(kind, answer)
         made = [item for cases in records if (item := observation(kind, cases, door.base))]
@@ -130,13 +130,14 @@ def _sorted(entries: Sequence[Resource]) -> list[Resource]:
     return [*matches, *others.values()]
 
 
-def _stamp(door: Door) -> str:
-    """Token of the start of a kind: it holds for the snapshots that serve."""
-    said = repr(door.repeats.snapshots()).encode()
+def _stamp(door: Door, asked: Asked, wanted: Search) -> str:
+    """Token of the start of a kind: it holds for the snapshots that the search is answered from."""
+    served = door.gateway.asked(CaseQuery(wanted.where), door.requester(asked))
+    said = repr(sorted(served.items())).encode()
     return f"~{hmac.new(door.gateway.salt, said, hashlib.sha256).hexdigest()[:STAMP_DIGITS]}"
 
 
-def _position(door: Door, cursor: str | None) -> tuple[str, str | None]:
+def _position(door: Door, asked: Asked, wanted: Search) -> tuple[str, str | None]:
     """Kind to go on with, and the position in it.
 
     Raises
@@ -146,6 +147,7 @@ def _position(door: Door, cursor: str | None) -> tuple[str, str | None]:
     Expired
         A source answers from another snapshot now.
     """
+    cursor = wanted.controls.cursor
     if cursor is None:
         return NAMES[0], None
     name, dot, inner = cursor.partition(".")
@@ -154,6 +156,6 @@ def _position(door: Door, cursor: str | None) -> tuple[str, str | None]:
         raise BadQuestion("this page token is broken", where=CURSOR, expected="a link of an earlier answer")
     if not start:
         return name, inner
-    if not hmac.compare_digest(inner, _stamp(door)):
+    if not hmac.compare_digest(inner, _stamp(door, asked, wanted)):
         raise Expired("the data has been renewed since this page was made", where=CURSOR, expected="a new search")
     return name, None
