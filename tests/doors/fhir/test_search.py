@@ -259,3 +259,14 @@ def test_a_page_of_a_snapshot_that_no_longer_serves_is_gone() -> None:
     source.ability = registry("renewed", "FR", source.cases).ability
     gone = client.json(link.removeprefix("http://gateway.test/fhir"), status=410)
     assert gone["issue"][0]["location"] == ["http._cursor"]
+
+
+@pytest.mark.parametrize("name", ["_source", "organization", "_source:not"])
+def test_a_registry_that_is_not_here_is_refused_at_the_parameter_that_names_it(client: Client, name: str) -> None:
+    found = client.get("/Patient", params={name: "nowhere"})
+    assert found.status_code == 400
+    assert issues(found.json())[0]["location"] == [f"http.{name}"]
+
+
+def test_the_self_link_tells_the_count_that_was_applied(client: Client) -> None:
+    assert "_count=1000" in str(link_of(client.json("/Condition?_count=5000"), "self")).split("&")[0]

@@ -102,7 +102,7 @@ def _check_registries(search: Search, known: set[str]) -> None:
     if named - known:
         raise BadQuestion(
             f"no registry {', '.join(sorted(named - known))} here",
-            where="_source",
+            where=_written(search).get("source"),
             expected=f"one of {', '.join(sorted(known))}",
         )
 
@@ -123,9 +123,15 @@ def _entries(door: Door, asked: Asked, answer: ReleasedAnswer) -> tuple[list[Any
 
 def _located(error: IccdError, search: Search) -> IccdError:
     """The error with the parameter as it was written in place of the gateway's own words."""
+    where = _written(search).get(error.where or "", error.where)
+    return type(error)(error.message, where=where, expected=error.expected)
+
+
+def _written(search: Search) -> dict[str, str]:
+    """Parameter as it was written, by the gateway's word for what it is about."""
     written = {"page": CURSOR, "order": SORT}
     for name, _ in search.applied:
         parameter = search.resource.parameters.get(name) or search.resource.parameters.get(name.rpartition(":")[0])
         if parameter:
             written.setdefault(parameter.field, name)
-    return type(error)(error.message, where=written.get(error.where or "", error.where), expected=error.expected)
+    return written

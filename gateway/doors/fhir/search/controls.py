@@ -11,6 +11,7 @@ from gateway.errors import BadQuestion
 
 DEFAULT_COUNT = 50
 MOST_COUNT = 1000
+COUNT = "_count"
 CURSOR = "_cursor"
 REQUIRE_COMPLETE = "require-complete"
 
@@ -56,9 +57,14 @@ def controlled(controls: Controls, name: str, value: str) -> Controls:
     return CONTROLS[name](controls, value)
 
 
+def applied(name: str, value: str) -> str:
+    """Value of a parameter as it was applied, which is what the self link says (R4 search.html section 3.1.1.9)."""
+    return str(min(int(value), MOST_COUNT)) if name == COUNT else value
+
+
 def _count(controls: Controls, value: str) -> Controls:
     if not _WHOLE.fullmatch(value):
-        raise BadQuestion(f"{value!r} is no number of entries", where="_count", expected=f"0 to {MOST_COUNT}")
+        raise BadQuestion(f"{value!r} is no number of entries", where=COUNT, expected=f"0 to {MOST_COUNT}")
     count = min(int(value), MOST_COUNT)
     return replace(controls, count=max(count, 1), count_only=controls.count_only or count == 0)
 
@@ -96,7 +102,7 @@ def _complete(controls: Controls, value: str) -> Controls:
 
 
 CONTROLS: Mapping[str, Callable[[Controls, str], Controls]] = {
-    "_count": _count,
+    COUNT: _count,
     SUMMARY: _summary,
     ELEMENTS: _of_answer,
     "_total": _total,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.doors.fhir.observations import KIND, ObservationKind
-from gateway.doors.fhir.search.controls import CONTROL_NAMES, CURSOR, DEFAULTS, Controls, controlled
+from gateway.doors.fhir.search.controls import CONTROL_NAMES, CURSOR, DEFAULTS, Controls, applied, controlled
 from gateway.doors.fhir.search.grammar import alternatives
 from gateway.doors.fhir.search.parameters import Builder, Parameter, Searchable
 from gateway.doors.fhir.search.ranges import join_ranges
@@ -130,7 +130,7 @@ def parse_search(resource: Searchable, pairs: Pairs, *, lenient: bool = False, b
             raise BadQuestion("has no value", where=name, expected="a value, or leave the parameter out")
         apply(draft, name, value)
         if name != CURSOR:
-            draft.applied.append((name, value))
+            draft.applied.append((name, applied(name, value)))
     return Search(
         resource,
         tuple(draft.filters),
