@@ -7,17 +7,22 @@ in one report.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Mapping, Sequence
 
 from gateway.disclosure.together import side_by_side
+from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door, Reply
 from gateway.doors.fhir.measures.parse import Evaluation, parse_evaluation
 from gateway.doors.fhir.measures.report import measure_report
+from gateway.doors.fhir.measures.resources import MEASURES
+from gateway.doors.fhir.measures.stratifiers import DEFAULT_STRATIFIERS, STRATIFIERS
 from gateway.doors.fhir.names import operator_id
 from gateway.doors.fhir.wire.request import Asked
 from gateway.errors import IccdError, TooCostly
 
 MOST_STRATA = 20_000
+EARLIEST = 1900
 PARAMETER_OF_FIELD: Mapping[str, str] = {"diagnosis": "code", "age": "age-at-diagnosis", "date": "periodStart"}
 
 
@@ -29,7 +34,34 @@ async def evaluate_measure(door: Door, asked: Asked) -> Reply:
     gateway.errors.IccdError
         The parameters cannot be read or answered; `where` is the parameter as it was written.
     """
-    evaluation = parse_evaluation(asked)
+    return Reply(await report_of(door, asked, parse_evaluation(asked)))
+
+
+async def whole_reports(door: Door, asked: Asked) -> Sequence[Resource]:
+    """A MeasureReport of each measure of one dimension at a time, over all years that the registries cover.
+
+    Its id is that of the measure. It is made at each request, so it is always of the data that answers then.
+    """
+    start, end = _whole_period(door)
+    made = [measured for measured in MEASURES.values() if not measured.crossed]
+    stratifiers = tuple(STRATIFIERS[name] for name in DEFAULT_STRATIFIERS)
+    reports = await asyncio.gather(
+        *(report_of(door, asked, Evaluation(measured, start, end, (), stratifiers)) for measured in made)
+    )
+    return [
+        {"resourceType": "MeasureReport", "id": measured.id, **report}
+        for measured, report in zip(made, reports, strict=True)
+    ]
+
+
+async def report_of(door: Door, asked: Asked, evaluation: Evaluation) -> Resource:
+    """MeasureReport of an evaluation.
+
+    Raises
+    ------
+    gateway.errors.IccdError
+        It cannot be answered.
+    """
     requester = door.requester(asked)
     try:
         found = await asyncio.gather(*(door.gateway.ask(query, requester) for query in evaluation.questions()))
@@ -38,7 +70,17 @@ async def evaluate_measure(door: Door, asked: Asked) -> Reply:
         raise type(error)(error.message, where=where, expected=error.expected) from error
     answers = side_by_side(found)
     _check_size(evaluation, sum(len(answer.cells) for answer in answers))
-    return Reply(measure_report(evaluation, answers, f"Organization/{operator_id(door.gateway)}"))
+    return measure_report(evaluation, answers, f"Organization/{operator_id(door.gateway)}")
+
+
+def _whole_period(door: Door) -> tuple[dt.date, dt.date]:
+    """First and last day of the years that registries declare; from EARLIEST to this year where one does not."""
+    declared = [ability.coverage.years for ability in door.gateway.capabilities().values()]
+    known = [years for years in declared if years]
+    whole = len(known) == len(declared) and bool(known)
+    first = min(years[0] for years in known) if whole else EARLIEST
+    last = max(years[1] for years in known) if whole else dt.datetime.now(dt.UTC).year
+    return dt.date(first, 1, 1), dt.date(last, 12, 31)
 
 
 def _check_size(evaluation: Evaluation, strata: int) -> None:

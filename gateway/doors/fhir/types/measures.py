@@ -17,7 +17,7 @@ from gateway.doors.fhir.held import (
     search_of,
 )
 from gateway.doors.fhir.held import ID as HELD_ID
-from gateway.doors.fhir.measures.evaluate import evaluate_measure
+from gateway.doors.fhir.measures.evaluate import evaluate_measure, whole_reports
 from gateway.doors.fhir.measures.resources import MEASURES, NO_CQL, measure
 from gateway.doors.fhir.served import Operation, ServedType
 from gateway.doors.fhir.wire.request import Asked
@@ -29,6 +29,19 @@ PARAMETERS: tuple[HeldParameter, ...] = (
     held_parameter("title", "string", f"{HL7}/Measure-title", path("title")),
     held_parameter("status", "token", f"{HL7}/Measure-status", codes(PUBLICATION_STATUS, "status")),
     held_parameter("description", "string", f"{HL7}/Measure-description", path("description")),
+)
+REPORT_PARAMETERS: tuple[HeldParameter, ...] = (
+    held_parameter(
+        "measure",
+        "reference",
+        f"{HL7}/MeasureReport-measure",
+        lambda report: [report["measure"], report["measure"].partition("|")[0]],
+    ),
+    held_parameter("reporter", "reference", f"{HL7}/MeasureReport-reporter", path("reporter", "reference")),
+    held_parameter("date", "date", f"{HL7}/MeasureReport-date", path("date")),
+    held_parameter(
+        "status", "token", f"{HL7}/MeasureReport-status", codes("http://hl7.org/fhir/measure-report-status", "status")
+    ),
 )
 EVALUATE = Operation(
     "evaluate-measure",
@@ -56,6 +69,12 @@ SERVED: tuple[ServedType, ...] = (
     ),
     ServedType(
         "MeasureReport",
-        documentation="Computed by Measure/$evaluate-measure at each request and not kept, so neither read nor searched.",
+        read=read_of(whole_reports),
+        search=search_of(whole_reports, REPORT_PARAMETERS),
+        documentation=(
+            "Of each measure of one dimension at a time, over all years that the registries cover, under the id of the "
+            "measure; made at each request and not kept. Any other report is made by Measure/$evaluate-measure."
+        ),
+        parameters=tuple(parameter.declared for parameter in (HELD_ID, *REPORT_PARAMETERS)),
     ),
 )
