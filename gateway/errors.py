@@ -28,7 +28,8 @@ class IccdError(Exception):
     Parameters
     ----------
     message
-        What was wrong, in one sentence without patient data.
+        What was wrong, in one sentence without patient data, and without the name of a file or server of ours:
+        doors show it to anybody.
     where
         File and line, settings key, XML item or request parameter.
     expected

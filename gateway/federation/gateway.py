@@ -179,7 +179,7 @@ class Gateway:
         readable = [
             outcome.id
             for outcome in outcomes
-            if outcome.status in ANSWERED and self._grants_records(outcome.id, requester)
+            if outcome.id in self.sources and outcome.status in ANSWERED and self._grants_records(outcome.id, requester)
         ]
         return await read_page(
             query,
