@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,6 +109,20 @@ def test_each_broken_registry_is_named_with_what_is_wrong(settings: Path) -> Non
     told = {issue["diagnostics"] for issue in issues(client.json("/fhir/Condition")) if "diagnostics" in issue}
     gateway.close()
     assert {f"{name}: {said[name][1]}" for name in NAMES} <= told
+
+
+def test_a_first_load_that_cannot_be_read_stops_no_other_registry(settings: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(settings.parent, folder)
+    gateway = open_gateway(folder / "iccd.toml")
+    client = Client(create_app(gateway))
+    shutil.copytree(folder / "data" / "snapshots" / "damaged", folder / "data" / "snapshots" / "never")
+    body = client.json("/statistics/counts")
+    gateway.close()
+    said = {source["id"]: (source["status"], source["reason"]) for source in body["sources"]}
+    assert said["whole"] == ("ok", None)
+    assert said["never"][0] == "error"
+    assert "damaged or cannot be opened" in said["never"][1]
 
 
 def test_the_log_names_the_file(settings: Path, caplog: pytest.LogCaptureFixture) -> None:

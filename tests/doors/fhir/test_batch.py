@@ -135,7 +135,7 @@ def test_the_wishes_of_the_batch_hold_for_its_entries(client: Client) -> None:
 def test_what_is_no_batch_is_refused(client: Client, body: Json, status: int, where: str) -> None:
     refused = post(client, body)
     assert refused.status_code == status
-    assert refused.json()["issue"][0]["location"] == [f"http.{where}"]
+    assert refused.json()["issue"][0]["location"] == [where if where.startswith("Bundle.") else f"http.{where}"]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_what_is_no_batch_is_refused(client: Client, body: Json, status: int, wh
 def test_a_broken_entry_is_named_and_the_others_are_answered(client: Client, wrong: Any, where: str) -> None:
     found = post(client, bundle(entry("GET", "metadata"), wrong)).json()["entry"]
     assert found[0]["response"]["status"] == "200 OK"
-    assert found[1]["response"]["outcome"]["issue"][0]["location"] == [f"http.Bundle.entry[1].{where}"]
+    assert found[1]["response"]["outcome"]["issue"][0]["expression"] == [f"Bundle.entry[1].{where}"]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -180,7 +180,7 @@ def test_an_export_in_a_batch_is_refused_by_name_and_never_started(
     known, refused = (each["response"] for each in body["entry"])
     assert known["status"] == "200 OK"
     assert refused["status"] == "400 Bad Request"
-    assert refused["outcome"]["issue"][0]["location"] == ["http.Bundle.entry[1].request.url"]
+    assert refused["outcome"]["issue"][0]["expression"] == ["Bundle.entry[1].request.url"]
     assert f"{name} is asynchronous" in refused["outcome"]["issue"][0]["details"]["text"]
     assert not any(tmp_path.rglob("*"))
 

@@ -87,12 +87,21 @@ def test_a_record_of_a_source_that_may_not_show_it_is_forbidden_whether_or_not_i
     for name in ("c1", "c99999"):
         refused = troubled.json(f"/Condition/e-counts.{name}", status=403)
         assert refused["issue"][0]["code"] == "forbidden"
+        assert refused["issue"][0]["location"] == ["http.path"]
         assert name not in str(refused)
 
 
 def test_a_record_of_a_source_that_does_not_answer_is_unavailable_and_not_missing(troubled: Client) -> None:
     for source in ("b-gone", "c-slow", "f-broken"):
-        assert troubled.json(f"/Condition/{source}.c1", status=503)["issue"][0]["code"] == "transient"
+        issue = troubled.json(f"/Condition/{source}.c1", status=503)["issue"][0]
+        assert (issue["code"], issue["location"]) == ("transient", ["http.path"])
+
+
+def test_a_place_of_this_gateway_is_never_told() -> None:
+    for kind in (BadSettings, SourceFailure, BadFile, SourceUnavailable, IccdError):
+        _, told = of_error(kind("wrong", where="/var/data/x.duckdb", expected="right"))
+        assert told["issue"][0]["location"] == ["http.path"]
+        assert "/var" not in str(told)
 
 
 def test_every_error_of_ours_has_one_status_and_issue_type() -> None:
@@ -231,6 +240,7 @@ def test_a_fault_of_the_server_tells_nothing_of_itself(monkeypatch: pytest.Monke
     answer = Client(create(gateway), quiet=True).get("/Condition")
     assert answer.status_code == 500
     assert answer.json()["issue"][0]["code"] == "exception"
+    assert answer.json()["issue"][0]["location"] == ["http.path"]
     assert "4711" not in answer.text
     assert "/var" not in answer.text
 

@@ -33,7 +33,10 @@ async def read_resource(request: Request, kind: str) -> Resource | None:
         return None
     reader = READERS.get(media_type_of(request))
     if reader is None:
-        raise HTTPException(415, f"the body is a {kind} as application/fhir+json or application/fhir+xml")
+        raise HTTPException(
+            415,
+            f"content-type: no such format of a body; expected a {kind} as application/fhir+json or application/fhir+xml",
+        )
     resource = await run_in_threadpool(reader, body) if len(body) > LARGE_BODY_BYTES else reader(body)
     if resource.get("resourceType") != kind:
         raise BadQuestion("the body is another resource", where="body", expected=f"a {kind}")

@@ -105,7 +105,7 @@ def _pair(part: bytes) -> tuple[str, str]:
 async def _form(request: Request) -> bytes:
     body = await read_bytes(request, MOST_BODY_BYTES)
     if body and media_type_of(request) != FORM:
-        raise HTTPException(415, f"the body of a search is {FORM}")
+        raise HTTPException(415, f"content-type: no such format of a search; expected {FORM}")
     return body
 
 
