@@ -40,10 +40,14 @@ ASKED = [
     ("GET", "Nothing/1", None, 404),
     ("POST", "Condition", None, 405),
     ("POST", "CodeSystem/$lookup", {"resourceType": "Patient"}, 400),
-    ("PUT", "Patient/1", None, 400),
+    ("PUT", "Patient/1", None, 405),
+    ("DELETE", "Condition/de-two.c1", None, 405),
+    ("PATCH", "metadata", None, 405),
+    ("PUT", "Nothing/1", None, 404),
+    ("OPTIONS", "metadata", None, 400),
     ("GET", "http://elsewhere.test/fhir/Patient/1", None, 400),
     ("GET", "//elsewhere.test/Patient/1", None, 400),
-    ("POST", "", None, 400),
+    ("POST", "/", None, 400),
     ("POST", "http://gateway.test/fhir", None, 400),
     ("GET", "Condition?_format=xml&_count=1", None, 200),
     ("GET", "Condition/%00", None, 404),
@@ -52,7 +56,7 @@ ASKED = [
 
 
 def bundle(*requests: Json, kind: str = "batch") -> Json:
-    return {"resourceType": "Bundle", "type": kind, "entry": list(requests)}
+    return {"resourceType": "Bundle", "type": kind, **({"entry": list(requests)} if requests else {})}
 
 
 def entry(method: str, url: str, resource: Json | None = None, **more: str) -> Json:
@@ -127,7 +131,13 @@ def test_the_wishes_of_the_batch_hold_for_its_entries(client: Client) -> None:
         (bundle(kind="searchset"), 400, "Bundle.type"),
         (bundle(*[entry("GET", "metadata")] * 101), 422, "Bundle.entry"),
         ({"resourceType": "Bundle", "type": "batch", "entry": {}}, 400, "Bundle.entry"),
-        ({"resourceType": "Bundle", "type": "batch", "entry": ["x"]}, 400, "Bundle.entry"),
+        ({"resourceType": "Bundle", "type": "batch", "entry": []}, 400, "Bundle.entry"),
+        ({"resourceType": "Bundle", "type": "batch", "entry": ["x"]}, 400, "Bundle.entry[0]"),
+        (bundle({}), 400, "Bundle.entry[0]"),
+        (bundle({"request": []}), 400, "Bundle.entry[0].request"),
+        (bundle({"request": {"method": "GET", "url": 1}}), 400, "Bundle.entry[0].request.url"),
+        (bundle({"request": {"method": 1, "url": "metadata"}}), 400, "Bundle.entry[0].request.method"),
+        (bundle({"request": {"method": "GET", "url": ""}}), 400, "Bundle.entry[0].request.url"),
         ({"resourceType": "Bundle", "type": []}, 400, "Bundle.type"),
         ({"resourceType": "Patient"}, 400, "body"),
     ],
@@ -141,10 +151,7 @@ def test_what_is_no_batch_is_refused(client: Client, body: Json, status: int, wh
 @pytest.mark.parametrize(
     ("wrong", "where"),
     [
-        ({}, "request"),
-        ({"request": []}, "request"),
-        ({"request": {"method": "GET", "url": 1}}, "request.url"),
-        ({"request": {"method": 1, "url": "metadata"}}, "request.method"),
+        ({"fullUrl": "urn:uuid:1"}, "request"),
         ({"request": {"url": "metadata"}}, "request.method"),
         ({"request": {"method": "GET"}}, "request.url"),
         ({"request": {"method": "GET", "url": "http://[x"}}, "request.url"),

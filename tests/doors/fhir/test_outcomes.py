@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 from lxml import etree
 
@@ -27,6 +29,7 @@ from tests.doors.fhir.client import Client, bounds, issues, matches
 from tests.doors.fhir.registries import CANNOT, GONE, gateway_of, make_cases, registry
 
 ICCC = "http://terminology.hl7.org/CodeSystem/iccc-3"
+FORM = {"content-type": "application/x-www-form-urlencoded"}
 STATUS_SYSTEM = "https://w3id.org/iccd/fhir/CodeSystem/source-status"
 
 
@@ -230,6 +233,25 @@ def test_a_body_of_another_type_or_size_is_refused(client: Client) -> None:
     form = {"content-type": "application/x-www-form-urlencoded"}
     large = client.request("POST", "/Condition/_search", content="code=" + "x" * 300_000, headers=form)
     assert (large.status_code, large.json()["issue"][0]["code"]) == (413, "too-long")
+
+
+@pytest.mark.parametrize("path", ["/Condition/_search", "/CodeSystem/$lookup", "/"])
+@pytest.mark.parametrize("accept", ["application/fhir+json", "application/fhir+xml"])
+def test_a_body_that_is_compressed_is_refused_by_its_header(client: Client, path: str, accept: str) -> None:
+    form = path.endswith("_search")
+    headers = {
+        "content-type": "application/x-www-form-urlencoded" if form else "application/fhir+json",
+        "content-encoding": "gzip",
+        "accept": accept,
+    }
+    refused = client.request("POST", path, content=gzip.compress(b"_count=1"), headers=headers)
+    assert refused.status_code == 415
+    assert refused.headers["accept-encoding"] == "identity"
+    assert "http.content-encoding" in refused.text
+    plain = client.request(
+        "POST", "/Condition/_search", content=b"_count=1", headers={**FORM, "content-encoding": "Identity"}
+    )
+    assert plain.status_code == 200
 
 
 def test_a_fault_of_the_server_tells_nothing_of_itself(monkeypatch: pytest.MonkeyPatch, gateway: Gateway) -> None:
