@@ -60,6 +60,8 @@ class Gateway:
         Time for one question to all sources.
     state
         Folder for what doors keep between requests (files of an export); None if there is none.
+    origins
+        Web origins whose pages may ask from a browser, `*` for any.
     """
 
     id: str
@@ -72,6 +74,7 @@ class Gateway:
     salt: bytes = b""
     deadline_seconds: float = 8.0
     state: Path | None = None
+    origins: tuple[str, ...] = ()
     breakers: MutableMapping[str, Breaker] = field(default_factory=dict)
     cache: Kept[ReleasedAnswer] = field(default_factory=lambda: Kept(CACHED_UNITS, units))
 

@@ -57,6 +57,7 @@ def open_gateway(path: Path) -> Gateway:
         policies=policies(settings, path),
         salt=context.salt,
         deadline_seconds=settings.gateway.deadline_seconds,
+        origins=tuple(settings.gateway.cors_origins),
         state=(path.resolve().parent / settings.gateway.data).resolve(),
     )
 
