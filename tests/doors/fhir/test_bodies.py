@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
+from typing import Any
+
 import httpx
 import orjson
 import pytest
@@ -223,6 +227,12 @@ WRONG_JSON = [
     ('{"parameter": [{"name": "a", "valueInteger": 1.0}]}', f"{P}[0].valueInteger"),
     ('{"parameter": [{"name": "a", "valueInteger": 2147483648}]}', f"{P}[0].valueInteger"),
     ('{"parameter": [{"name": "a", "valueDecimal": "1.5"}]}', f"{P}[0].valueDecimal"),
+    ('{"parameter": [{"name": "a", "valueDecimal": 1e300}]}', f"{P}[0].valueDecimal"),
+    (
+        '{"parameter": [{"name": "a", "resource": {"resourceType": "Patient", "name": '
+        '[{"given": ["x"], "_given": [null]}]}}]}',
+        "_given",
+    ),
     ('{"parameter": [{"name": "a", "valueString": true}]}', f"{P}[0].valueString"),
     ('{"parameter": [{"name": "a", "valueCoding": "x|y"}]}', f"{P}[0].valueCoding"),
     ('{"parameter": [{"name": "a", "valueCoding": [{"code": "x"}]}]}', f"{P}[0].valueCoding"),
@@ -370,3 +380,43 @@ def test_what_a_tx_resource_has_beyond_r4_is_left_out(client: Client, kind: str)
         if kind == "xml" and name == "tx-resource":
             continue  # XML does not tell one from a list
         assert asked(resource, name).status_code == 400
+
+
+ODD: tuple[object, ...] = (
+    *(None, True, 0, -1, 1.5, 2**31, 10**18, 1e300, 1e-5, "", "x", " ", "\u00a0", "\r\n", [], {}, ["x"], [None]),
+    *(
+        {"id": "x"},
+        {"extension": [{"url": "u"}]},
+        {"url": "u"},
+        {"resourceType": "Patient"},
+        [{"resourceType": "Basic"}],
+    ),
+)
+ODD_NAMES = ("id", "_id", "url", "_url", "code", "_code", "div", "contained", "resource", "foo", "given", "_given")
+
+
+def test_whatever_is_read_as_json_is_the_same_resource_as_xml(client: Client) -> None:
+    """Resources with one or two elements changed at random are refused, or read alike in both formats."""
+    paths = ("/Condition?_count=2", "/Patient?_revinclude=Provenance:target&_count=2", "/metadata", "/Measure?_count=1")
+    whole, chance, read = [client.json(path) for path in paths], random.Random(1), 0
+    for _ in range(1000):
+        resource = orjson.loads(orjson.dumps(chance.choice(whole)))
+        for _ in range(chance.choice((1, 1, 2))):
+            holder, key = chance.choice(list(_places(resource)))
+            if isinstance(holder, dict) and chance.random() < 0.4:
+                key = chance.choice((*ODD_NAMES, f"_{key}"))
+            holder[key] = chance.choice(ODD)
+        try:
+            found = from_json(orjson.dumps(resource))
+        except BadQuestion:
+            continue
+        read += 1
+        assert from_xml(to_xml(found)) == found
+    assert read > 50
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    for key in keys:
+        yield value, key
+        yield from _places(value[key])

@@ -18,6 +18,8 @@ from gateway.errors import BadQuestion
 Place: TypeAlias = "tuple[Place, str] | str"
 """Path of an element as its parent and its own step, put together only where it is told."""
 
+LEAST, MOST = 1e-99, 1e99
+"""Decimals beyond have an exponent of three digits, which is not read in XML either."""
 EXPECTED_ELEMENT = "an element as FHIR R4 has it"
 
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -50,8 +52,6 @@ def from_json(body: bytes) -> Resource:
 def _check_elements(value: Resource, table: Elements, place: Place, inside: Inside, *, resource: bool = False) -> None:
     if inside.depth > DEEPEST:
         raise BadQuestion("the body is nested too deep", where=_path(place), expected=f"{DEEPEST} elements")
-    if not value:
-        raise BadQuestion("this element is empty", where=_path(place), expected="elements, or leave it out")
     choices: dict[str, str] = {}
     strange: list[str] = []
     for name, item in value.items():
@@ -75,6 +75,8 @@ def _check_elements(value: Resource, table: Elements, place: Place, inside: Insi
             )
     for name in strange:
         del value[name]
+    if not value:
+        raise BadQuestion("this element is empty", where=_path(place), expected="elements, or leave it out")
 
 
 def _check_list(owner: Resource, items: Any, element: Element, place: Place, inside: Inside) -> None:
@@ -112,7 +114,7 @@ def _check_primitive(item: Any, kind: str, place: Place) -> None:
     elif isinstance(item, int):
         good = (kind == "integer" and is_integer(item)) or (kind == "decimal" and abs(item) <= MOST_WHOLE)
     else:
-        good = isinstance(item, float) and kind == "decimal"
+        good = isinstance(item, float) and kind == "decimal" and (item == 0 or LEAST <= abs(item) < MOST)
     if not good:
         what = "is null" if item is None else "is empty" if item == "" else f"is no {kind}"
         raise BadQuestion(f"this {what}", where=_path(place), expected=f"a {kind} as FHIR R4 writes it")
@@ -130,7 +132,7 @@ def _check_beside(owner: Resource, item: Any, element: Element, place: Place, in
         _check_extra(item, place, inside)
         return
     values = owner.get(element.name)
-    if not isinstance(item, list) or not item or (isinstance(values, list) and len(values) != len(item)):
+    if not isinstance(item, list) or not any(item) or (isinstance(values, list) and len(values) != len(item)):
         expected = f"a list with an item for each of {element.name}, null where it has nothing"
         raise BadQuestion("this is no list of its elements", where=_path(place), expected=expected)
     for index, extra in enumerate(item):
