@@ -8,7 +8,7 @@ import pytest
 from lxml import etree
 
 from gateway.doors.fhir import create
-from gateway.doors.fhir.wire.outcome import KINDS, of_error
+from gateway.doors.fhir.wire.outcome import KINDS, of_error, of_status
 from gateway.errors import (
     BadFile,
     BadQuestion,
@@ -284,3 +284,19 @@ def test_a_slash_at_the_end_changes_nothing(client: Client) -> None:
     for path in ("/Condition", "/metadata", "/Condition/de-two.c1"):
         assert client.get(f"{path}/?_format=json").content == client.get(f"{path}?_format=json").content
     assert client.get("/Nothing/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "where"),
+    [
+        (404, "Not Found", "path"),
+        (405, "Method Not Allowed", "method"),
+        (406, "Accept: no such format", "Accept"),
+        (413, "the body is too large", "body"),
+        (415, "content-type: no such format", "content-type"),
+        (429, "too many exports are running", "path"),
+        (500, "the gateway could not answer", "path"),
+    ],
+)
+def test_every_status_names_a_location(status: int, text: str, where: str) -> None:
+    assert of_status(status, text)["issue"][0]["location"] == [f"http.{where}"]
