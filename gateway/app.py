@@ -9,6 +9,8 @@ from pathlib import Path
 
 import orjson
 from fastapi import FastAPI
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -29,6 +31,31 @@ STARTS: Mapping[str, str] = {
     "beacon": "/beacon/info",
 }
 """Where to begin at each door."""
+
+
+SHOWN_HEADERS = ("Content-Location", "ETag", "Last-Modified", "Retry-After", "X-Progress")
+"""Headers of answers that a page of another origin may read, beside those that every page may."""
+
+
+class Cors(CORSMiddleware):
+    """Lets pages of the named origins ask from a browser (Fetch standard, CORS protocol), without credentials.
+
+    Others are answered without a header that allows it, so that their browser refuses.
+    """
+
+    def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
+        super().__init__(
+            app,
+            origins,
+            allow_methods=("GET", "HEAD", "POST", "DELETE"),
+            allow_headers=("*",),
+            expose_headers=SHOWN_HEADERS,
+        )
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Answer to the question of a browser whether it may ask."""
+        found = super().preflight_response(request_headers)
+        return Response(None, 204, {"Vary": found.headers["Vary"]}) if found.status_code >= 400 else found
 
 
 class Application(FastAPI):
@@ -76,7 +103,10 @@ def create_app(gateway: Gateway) -> Application:
         body = orjson.dumps({"id": gateway.id, "title": gateway.title, "version": __version__, "doors": links})
         return Response(body, media_type="application/json")
 
-    app.doors = {prefix: door(module)(gateway) for prefix, module in DOORS.items()}
+    doors_alone = {prefix: door(module)(gateway) for prefix, module in DOORS.items()}
+    app.doors = {
+        prefix: Cors(alone, gateway.origins) if gateway.origins else alone for prefix, alone in doors_alone.items()
+    }
     for prefix, application in app.doors.items():
         app.router.routes.append(Route(prefix, AtRoot(application, prefix)))
         app.mount(prefix, application)

@@ -21,6 +21,9 @@ the command line maps it to exit codes (1 data or a source failed, 2 usage or se
 
 from __future__ import annotations
 
+INSIDE = frozenset({"settings", "source", "unavailable", "fault"})
+"""Categories whose `where` may be a path, server or key of this gateway, and no place in what was asked."""
+
 
 class IccdError(Exception):
     """Base of all errors that are shown to people.
@@ -28,7 +31,8 @@ class IccdError(Exception):
     Parameters
     ----------
     message
-        What was wrong, in one sentence without patient data.
+        What was wrong, in one sentence without patient data, and without the name of a file or server of ours:
+        doors show it to anybody.
     where
         File and line, settings key, XML item or request parameter.
     expected
@@ -47,6 +51,11 @@ class IccdError(Exception):
     def reason(self) -> str:
         """What was wrong and what would be right, without the place: a path of this machine is not for every reader."""
         return f"{self.message} (expected {self.expected})" if self.expected else self.message
+
+    @property
+    def place(self) -> str | None:
+        """Place in what was asked, for every reader; None where `where` is one of this gateway's own."""
+        return None if self.category in INSIDE else self.where
 
     def __str__(self) -> str:
         return f"{self.where}: {self.reason}" if self.where else self.reason

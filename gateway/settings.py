@@ -23,6 +23,7 @@ from gateway.sources.base import SourceConfig
 from gateway.sources.tomllines import KeyLines, key_lines, nearest_line, place_of
 
 SourceId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")]
+ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.-]+(:\d{1,5})?|https?://\[[0-9A-Fa-f:.]+\](:\d{1,5})?", re.ASCII)
 REMOTE = re.compile(r"[a-z][a-z0-9+.-]+://")
 
 
@@ -37,6 +38,17 @@ class GatewaySettings(BaseModel):
     public_url: str = Field(default="http://127.0.0.1:8080", description="Base of every link that is made.")
     deadline_seconds: float = Field(default=8.0, gt=0, le=600, description="Time for one question to all sources.")
     terminology: Path | None = Field(default=None, description="Terminology file; the shipped tables if absent.")
+    cors_origins: list[str] = Field(
+        default=[], description="Web origins whose pages may ask; * for any, none if empty."
+    )
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _is_origin(cls, value: list[str]) -> list[str]:
+        for origin in value:
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no origin: https://HOST or https://HOST:PORT, without a path, or *")
+        return value
 
 
 class SourceSettings(BaseModel):

@@ -79,6 +79,7 @@ async def _ask(
         return Status.UNSUPPORTED, (error.reason,), None
     except SourceFailure as error:
         breaker.failed()
+        log.warning("source %s failed: %s", name, error)
         return Status.ERROR, (error.reason,), None
     except IccdError as error:
         breaker.succeeded()

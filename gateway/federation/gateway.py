@@ -60,6 +60,8 @@ class Gateway:
         Time for one question to all sources.
     state
         Folder for what doors keep between requests (files of an export); None if there is none.
+    origins
+        Web origins whose pages may ask from a browser, `*` for any.
     """
 
     id: str
@@ -72,6 +74,7 @@ class Gateway:
     salt: bytes = b""
     deadline_seconds: float = 8.0
     state: Path | None = None
+    origins: tuple[str, ...] = ()
     breakers: MutableMapping[str, Breaker] = field(default_factory=dict)
     cache: Kept[ReleasedAnswer] = field(default_factory=lambda: Kept(CACHED_UNITS, units))
 
@@ -183,7 +186,7 @@ class Gateway:
         readable = [
             outcome.id
             for outcome in outcomes
-            if outcome.status in ANSWERED and self._grants_records(outcome.id, requester)
+            if outcome.id in self.sources and outcome.status in ANSWERED and self._grants_records(outcome.id, requester)
         ]
         return await read_page(
             query,

@@ -6,6 +6,7 @@ A source that cannot be opened does not stop the others; it is named in every an
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import secrets
 import tempfile
@@ -21,6 +22,8 @@ from gateway.sources.discover import find_kind
 from gateway.sources.snapshot import SnapshotSource
 
 SALT_BYTES = 32
+
+log = logging.getLogger(__name__)
 
 
 def open_gateway(path: Path) -> Gateway:
@@ -42,6 +45,7 @@ def open_gateway(path: Path) -> Gateway:
         except BadSettings:
             raise
         except IccdError as error:
+            log.warning("source %s cannot be opened: %s", name, error)
             broken[name] = error.reason
     return Gateway(
         id=settings.gateway.id,
@@ -53,6 +57,7 @@ def open_gateway(path: Path) -> Gateway:
         policies=policies(settings, path),
         salt=context.salt,
         deadline_seconds=settings.gateway.deadline_seconds,
+        origins=tuple(settings.gateway.cors_origins),
         state=(path.resolve().parent / settings.gateway.data).resolve(),
     )
 

@@ -254,7 +254,8 @@ def test_a_database_that_is_gone_is_no_source_that_is_fine(loaded: Path) -> None
     found = {row["id"]: row for row in json.loads(result.stdout)}
     assert (found["fr"]["status"], found["fr"]["cases"]) == ("ok", 3)
     assert (found["it"]["status"], found["it"]["kind"]) == ("error", "omop")
-    assert "gone.duckdb" in found["it"]["reason"]
+    assert "the database cannot be read: No such file" in found["it"]["reason"]
+    assert "gone.duckdb" in result.stderr
 
 
 def test_check_is_silent_about_good_settings(registry: Path) -> None:

@@ -81,7 +81,7 @@ class DuckEngine:
             found = self._file.stat()
         except OSError as error:
             raise SourceUnavailable(
-                f"database {self._name} cannot be read: {error.strerror}",
+                f"the database cannot be read: {error.strerror}",
                 where=str(self._file),
                 expected="a DuckDB file with an OMOP CDM",
             ) from None
@@ -92,7 +92,7 @@ class DuckEngine:
             return duckdb.connect(str(self._file), read_only=True, config=dict(self._settings))
         except duckdb.Error as error:
             raise SourceUnavailable(
-                f"database {self._name} cannot be opened ({type(error).__name__})",
+                f"the database cannot be opened ({type(error).__name__})",
                 where=str(self._file),
                 expected="a DuckDB file that no other process is writing",
             ) from None
@@ -119,11 +119,8 @@ class DuckSession:
         except duckdb.InterruptException:
             raise TimeoutError from None
         except duckdb.Error as error:
-            import os
-
-            if os.environ.get("DBG"):
-                raise
-            raise SourceUnavailable(f"database {self._name} failed to answer ({type(error).__name__})") from None
+            fault = type(error).__name__
+            raise SourceUnavailable(f"the database failed to answer ({fault})", where=self._name) from None
         finally:
             timer.cancel()
 

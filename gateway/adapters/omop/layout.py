@@ -120,7 +120,8 @@ def read_layout(session: Session, dialect: str, settings: OmopSettings) -> Layou
         missing = sorted(needed - (vocabulary if name in VOCABULARY else clinical).get(name, {}).keys())
         if missing:
             raise SourceUnavailable(
-                f"database {settings.name} is no OMOP CDM: {name}.{missing[0]} is missing",
+                f"the database is no OMOP CDM: {name}.{missing[0]} is missing",
+                where=settings.name,
                 expected="the tables of OMOP CDM 5.3 or 5.4 in `schema` and `vocabulary_schema`",
             )
     optional = {
@@ -132,7 +133,8 @@ def read_layout(session: Session, dialect: str, settings: OmopSettings) -> Layou
         optional.discard("location")
     elif settings.version == "5.4" and "location" not in optional:
         raise SourceUnavailable(
-            f"database {settings.name} is no OMOP CDM 5.4: location.country_concept_id is missing",
+            "the database is no OMOP CDM 5.4: location.country_concept_id is missing",
+            where=settings.name,
             expected="version = '5.3' or no version",
         )
     return Layout(

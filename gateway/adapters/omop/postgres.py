@@ -80,7 +80,8 @@ class PostgresEngine:
 
     def _unreachable(self, error: psycopg.Error) -> SourceUnavailable:
         return SourceUnavailable(
-            f"database {self._name} cannot be reached ({type(error).__name__})",
+            f"the database cannot be reached ({type(error).__name__})",
+            where=self._name,
             expected="a PostgreSQL server that lets this user read",
         )
 
@@ -121,7 +122,7 @@ class PostgresSession:
             raise TimeoutError from None
         except psycopg.Error as error:
             fault = " ".join(filter(None, (type(error).__name__, error.sqlstate)))
-            raise SourceUnavailable(f"database {self._name} failed to answer ({fault})") from None
+            raise SourceUnavailable(f"the database failed to answer ({fault})", where=self._name) from None
 
     def cancel(self) -> None:
         """Ask the server to stop the statement."""

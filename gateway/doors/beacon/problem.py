@@ -42,8 +42,10 @@ def error_handlers(beacon: Beacon) -> dict[type[Exception], Handler]:
         return Response(body, status_code=status, media_type="application/json", headers=headers)
 
     async def on_iccd_error(_: Request, error: Exception) -> Response:
-        category = error.category if isinstance(error, IccdError) else "fault"
-        return respond(STATUS_OF_CATEGORY[category], str(error))
+        if not isinstance(error, IccdError):
+            raise error
+        said = f"{error.place}: {error.reason}" if error.place else error.reason
+        return respond(STATUS_OF_CATEGORY[error.category], said)
 
     async def on_http_error(_: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):

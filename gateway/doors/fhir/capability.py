@@ -45,6 +45,14 @@ def statement_of(door: Door, served: Iterable[ServedType]) -> Resource:
                     f"could only partly answer. Unknown parameters are refused unless Prefer: handling=lenient. "
                     f"Code systems: {systems}."
                 ),
+                "security": {
+                    "cors": bool(door.gateway.origins),
+                    "description": (
+                        "No login: every request is anonymous, a credential in it is not looked at, and what a registry "
+                        "releases to anybody is set by its disclosure policy. Connections are as secure as the server "
+                        "before this gateway makes them."
+                    ),
+                },
                 "resource": [each.element() for each in served],
                 "interaction": [
                     {

@@ -145,9 +145,7 @@ async def _of_one_moment(door: Door, interaction: Interaction, asked: Asked) -> 
         reply = await interaction(door, asked)
         if snapshots == door.repeats.snapshots():
             return reply, snapshots
-    raise SourceUnavailable(
-        "the data is being renewed all the time", where="http.path", expected="the same request later"
-    )
+    raise SourceUnavailable("the data is being renewed all the time", where="path", expected="the same request later")
 
 
 def _asked_format(request: Request) -> Format:

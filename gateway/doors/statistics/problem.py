@@ -33,7 +33,7 @@ def on_iccd_error(_: Request, error: Exception) -> Response:
     """Any error of the tree, by its category."""
     if not isinstance(error, IccdError):
         raise error
-    return problem(STATUS[error.category], error.message, where=error.where, expected=error.expected)
+    return problem(STATUS[error.category], error.message, where=error.place, expected=error.expected)
 
 
 def on_http_error(request: Request, error: Exception) -> Response:

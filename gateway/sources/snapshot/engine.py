@@ -48,8 +48,8 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
         return duckdb.connect(str(path), read_only=True, config=dict(LOCKED_DOWN))
     except duckdb.Error as error:
         raise SourceFailure(
-            f"snapshot {path.name} is damaged or cannot be opened ({type(error).__name__})",
-            where=str(path.parent),
+            f"the snapshot is damaged or cannot be opened ({type(error).__name__})",
+            where=str(path),
             expected="a file made by `iccd load`",
         ) from error
 

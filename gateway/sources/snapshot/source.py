@@ -56,7 +56,10 @@ class SnapshotSource:
         A new snapshot is taken over here too, so that nothing kept under the old one's id is used any longer.
         """
         if self._store.stamp() != self._stamp:
-            self._reopen()
+            try:
+                self._reopen()
+            except IccdError as error:  # a question to this source fails with it, the other sources go on
+                logger.warning("source %s: the first snapshot is not served: %s", self.id, error)
         if self._abilities is None:
             self._abilities = self._describe()
         return self._abilities

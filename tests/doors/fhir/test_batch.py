@@ -40,10 +40,14 @@ ASKED = [
     ("GET", "Nothing/1", None, 404),
     ("POST", "Condition", None, 405),
     ("POST", "CodeSystem/$lookup", {"resourceType": "Patient"}, 400),
-    ("PUT", "Patient/1", None, 400),
+    ("PUT", "Patient/1", None, 405),
+    ("DELETE", "Condition/de-two.c1", None, 405),
+    ("PATCH", "metadata", None, 405),
+    ("PUT", "Nothing/1", None, 404),
+    ("OPTIONS", "metadata", None, 400),
     ("GET", "http://elsewhere.test/fhir/Patient/1", None, 400),
     ("GET", "//elsewhere.test/Patient/1", None, 400),
-    ("POST", "", None, 400),
+    ("POST", "/", None, 400),
     ("POST", "http://gateway.test/fhir", None, 400),
     ("GET", "Condition?_format=xml&_count=1", None, 200),
     ("GET", "Condition/%00", None, 404),
@@ -52,7 +56,7 @@ ASKED = [
 
 
 def bundle(*requests: Json, kind: str = "batch") -> Json:
-    return {"resourceType": "Bundle", "type": kind, "entry": list(requests)}
+    return {"resourceType": "Bundle", "type": kind, **({"entry": list(requests)} if requests else {})}
 
 
 def entry(method: str, url: str, resource: Json | None = None, **more: str) -> Json:
@@ -127,7 +131,13 @@ def test_the_wishes_of_the_batch_hold_for_its_entries(client: Client) -> None:
         (bundle(kind="searchset"), 400, "Bundle.type"),
         (bundle(*[entry("GET", "metadata")] * 101), 422, "Bundle.entry"),
         ({"resourceType": "Bundle", "type": "batch", "entry": {}}, 400, "Bundle.entry"),
-        ({"resourceType": "Bundle", "type": "batch", "entry": ["x"]}, 400, "Bundle.entry"),
+        ({"resourceType": "Bundle", "type": "batch", "entry": []}, 400, "Bundle.entry"),
+        ({"resourceType": "Bundle", "type": "batch", "entry": ["x"]}, 400, "Bundle.entry[0]"),
+        (bundle({}), 400, "Bundle.entry[0]"),
+        (bundle({"request": []}), 400, "Bundle.entry[0].request"),
+        (bundle({"request": {"method": "GET", "url": 1}}), 400, "Bundle.entry[0].request.url"),
+        (bundle({"request": {"method": 1, "url": "metadata"}}), 400, "Bundle.entry[0].request.method"),
+        (bundle({"request": {"method": "GET", "url": ""}}), 400, "Bundle.entry[0].request.url"),
         ({"resourceType": "Bundle", "type": []}, 400, "Bundle.type"),
         ({"resourceType": "Patient"}, 400, "body"),
     ],
@@ -135,16 +145,13 @@ def test_the_wishes_of_the_batch_hold_for_its_entries(client: Client) -> None:
 def test_what_is_no_batch_is_refused(client: Client, body: Json, status: int, where: str) -> None:
     refused = post(client, body)
     assert refused.status_code == status
-    assert refused.json()["issue"][0]["location"] == [f"http.{where}"]
+    assert refused.json()["issue"][0]["location"] == [where if where.startswith("Bundle.") else f"http.{where}"]
 
 
 @pytest.mark.parametrize(
     ("wrong", "where"),
     [
-        ({}, "request"),
-        ({"request": []}, "request"),
-        ({"request": {"method": "GET", "url": 1}}, "request.url"),
-        ({"request": {"method": 1, "url": "metadata"}}, "request.method"),
+        ({"fullUrl": "urn:uuid:1"}, "request"),
         ({"request": {"url": "metadata"}}, "request.method"),
         ({"request": {"method": "GET"}}, "request.url"),
         ({"request": {"method": "GET", "url": "http://[x"}}, "request.url"),
@@ -153,7 +160,7 @@ def test_what_is_no_batch_is_refused(client: Client, body: Json, status: int, wh
 def test_a_broken_entry_is_named_and_the_others_are_answered(client: Client, wrong: Any, where: str) -> None:
     found = post(client, bundle(entry("GET", "metadata"), wrong)).json()["entry"]
     assert found[0]["response"]["status"] == "200 OK"
-    assert found[1]["response"]["outcome"]["issue"][0]["location"] == [f"http.Bundle.entry[1].{where}"]
+    assert found[1]["response"]["outcome"]["issue"][0]["expression"] == [f"Bundle.entry[1].{where}"]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -180,7 +187,7 @@ def test_an_export_in_a_batch_is_refused_by_name_and_never_started(
     known, refused = (each["response"] for each in body["entry"])
     assert known["status"] == "200 OK"
     assert refused["status"] == "400 Bad Request"
-    assert refused["outcome"]["issue"][0]["location"] == ["http.Bundle.entry[1].request.url"]
+    assert refused["outcome"]["issue"][0]["expression"] == ["Bundle.entry[1].request.url"]
     assert f"{name} is asynchronous" in refused["outcome"]["issue"][0]["details"]["text"]
     assert not any(tmp_path.rglob("*"))
 

@@ -200,3 +200,30 @@ def test_a_code_is_found_with_the_system_of_its_binding(client: Client, asked: s
     found = client.json(f"/{asked}&_summary=count")["total"]
     assert found == client.json(f"/{bare}&_summary=count")["total"] > 0
     assert client.json(f"/{asked.replace('=http://', '=http://other.', 1)}&_summary=count")["total"] == 0
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["T99:99:99Z", "T24:00:00Z", "T12:60Z", "T12:00:61Z", "T12Z", "T12:00:00+15:00", "T12:00:00 02:00", "T", "T:"],
+)
+def test_a_time_of_day_that_does_not_exist_is_refused(client: Client, time: str) -> None:
+    refused = client.json(f"/ValueSet?{urlencode({'date': f'ge2020-01-01{time}'})}", 400)
+    assert refused["issue"][0]["location"] == ["http.date"]
+
+
+@pytest.mark.parametrize("time", ["T12:00", "T23:59:59Z", "T00:00:00.000Z", "T12:00:00+14:00", "T12:00-05:00"])
+def test_a_time_of_day_is_taken(client: Client, time: str) -> None:
+    assert client.json(f"/ValueSet?{urlencode({'date': f'ge2020-01-01{time}'})}")["total"] > 0
+
+
+@pytest.mark.parametrize("cursor", ["-1", "1.5", "1e3", "9999999", "9" * 400, "x", "\u0661", "+1", " ", "0x1"])
+@pytest.mark.parametrize("kind", ["ValueSet", "CodeSystem", "Organization", "Measure"])
+def test_a_page_that_no_link_has_is_refused(client: Client, kind: str, cursor: str) -> None:
+    refused = client.json(f"/{kind}?{urlencode({'_cursor': cursor})}", 400)
+    assert refused["issue"][0]["location"] == ["http._cursor"]
+
+
+@pytest.mark.parametrize(("asked", "applied"), [("5000", "1000"), ("1000", "1000"), ("007", "7"), ("0", "0")])
+def test_the_self_link_tells_the_count_that_was_applied(client: Client, asked: str, applied: str) -> None:
+    link = link_of(client.json(f"/ValueSet?_count={asked}"), "self") or ""
+    assert link.endswith(f"/ValueSet?_count={applied}")

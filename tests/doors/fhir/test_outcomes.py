@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 from lxml import etree
 
 from gateway.doors.fhir import create
-from gateway.doors.fhir.wire.outcome import KINDS, of_error
+from gateway.doors.fhir.wire.outcome import KINDS, of_error, of_status
 from gateway.errors import (
     BadFile,
     BadQuestion,
@@ -27,6 +29,7 @@ from tests.doors.fhir.client import Client, bounds, issues, matches
 from tests.doors.fhir.registries import CANNOT, GONE, gateway_of, make_cases, registry
 
 ICCC = "http://terminology.hl7.org/CodeSystem/iccc-3"
+FORM = {"content-type": "application/x-www-form-urlencoded"}
 STATUS_SYSTEM = "https://w3id.org/iccd/fhir/CodeSystem/source-status"
 
 
@@ -87,12 +90,21 @@ def test_a_record_of_a_source_that_may_not_show_it_is_forbidden_whether_or_not_i
     for name in ("c1", "c99999"):
         refused = troubled.json(f"/Condition/e-counts.{name}", status=403)
         assert refused["issue"][0]["code"] == "forbidden"
+        assert refused["issue"][0]["location"] == ["http.path"]
         assert name not in str(refused)
 
 
 def test_a_record_of_a_source_that_does_not_answer_is_unavailable_and_not_missing(troubled: Client) -> None:
     for source in ("b-gone", "c-slow", "f-broken"):
-        assert troubled.json(f"/Condition/{source}.c1", status=503)["issue"][0]["code"] == "transient"
+        issue = troubled.json(f"/Condition/{source}.c1", status=503)["issue"][0]
+        assert (issue["code"], issue["location"]) == ("transient", ["http.path"])
+
+
+def test_a_place_of_this_gateway_is_never_told() -> None:
+    for kind in (BadSettings, SourceFailure, BadFile, SourceUnavailable, IccdError):
+        _, told = of_error(kind("wrong", where="/var/data/x.duckdb", expected="right"))
+        assert told["issue"][0]["location"] == ["http.path"]
+        assert "/var" not in str(told)
 
 
 def test_every_error_of_ours_has_one_status_and_issue_type() -> None:
@@ -223,6 +235,25 @@ def test_a_body_of_another_type_or_size_is_refused(client: Client) -> None:
     assert (large.status_code, large.json()["issue"][0]["code"]) == (413, "too-long")
 
 
+@pytest.mark.parametrize("path", ["/Condition/_search", "/CodeSystem/$lookup", "/"])
+@pytest.mark.parametrize("accept", ["application/fhir+json", "application/fhir+xml"])
+def test_a_body_that_is_compressed_is_refused_by_its_header(client: Client, path: str, accept: str) -> None:
+    form = path.endswith("_search")
+    headers = {
+        "content-type": "application/x-www-form-urlencoded" if form else "application/fhir+json",
+        "content-encoding": "gzip",
+        "accept": accept,
+    }
+    refused = client.request("POST", path, content=gzip.compress(b"_count=1"), headers=headers)
+    assert refused.status_code == 415
+    assert refused.headers["accept-encoding"] == "identity"
+    assert "http.content-encoding" in refused.text
+    plain = client.request(
+        "POST", "/Condition/_search", content=b"_count=1", headers={**FORM, "content-encoding": "Identity"}
+    )
+    assert plain.status_code == 200
+
+
 def test_a_fault_of_the_server_tells_nothing_of_itself(monkeypatch: pytest.MonkeyPatch, gateway: Gateway) -> None:
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError("patient 4711 in /var/lib")
@@ -231,6 +262,7 @@ def test_a_fault_of_the_server_tells_nothing_of_itself(monkeypatch: pytest.Monke
     answer = Client(create(gateway), quiet=True).get("/Condition")
     assert answer.status_code == 500
     assert answer.json()["issue"][0]["code"] == "exception"
+    assert answer.json()["issue"][0]["location"] == ["http.path"]
     assert "4711" not in answer.text
     assert "/var" not in answer.text
 
@@ -252,3 +284,19 @@ def test_a_slash_at_the_end_changes_nothing(client: Client) -> None:
     for path in ("/Condition", "/metadata", "/Condition/de-two.c1"):
         assert client.get(f"{path}/?_format=json").content == client.get(f"{path}?_format=json").content
     assert client.get("/Nothing/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "where"),
+    [
+        (404, "Not Found", "path"),
+        (405, "Method Not Allowed", "method"),
+        (406, "Accept: no such format", "Accept"),
+        (413, "the body is too large", "body"),
+        (415, "content-type: no such format", "content-type"),
+        (429, "too many exports are running", "path"),
+        (500, "the gateway could not answer", "path"),
+    ],
+)
+def test_every_status_names_a_location(status: int, text: str, where: str) -> None:
+    assert of_status(status, text)["issue"][0]["location"] == [f"http.{where}"]

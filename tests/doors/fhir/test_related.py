@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
@@ -158,14 +159,30 @@ def test_included_resources_belong_to_the_page_and_are_whole(
         assert bounds(page) == bounds(plain)
         more = included(page)
         assert {each["resourceType"] for each in more} == types
-        named = [name_of(each) for each in more if "id" in each]
+        named = [name_of(each) for each in more]
         assert len(named) == len(set(named))
-        for name in named[:6]:
-            assert client.json(f"/{name}") == next(each for each in more if "id" in each and name_of(each) == name)
+        for name in [name for name in named if not name.startswith("Provenance/")][:6]:
+            assert client.json(f"/{name}") == next(each for each in more if name_of(each) == name)
         targets = [each["target"][0]["reference"] for each in more if each["resourceType"] == "Provenance"]
         assert targets == [name_of(each) for each in matches(page)]
         following = link_of(page, "next")
         assert following is None or all(part in following for part in path.partition("?")[2].split("&"))
+
+
+def test_a_provenance_has_the_same_id_in_every_process_and_another_for_another_version() -> None:
+    def entries(snapshot: str | None) -> list[Json]:
+        source = registry("de-two", "DE", make_cases("de-two", "DE", 5, 1))
+        source.ability = replace(source.ability, snapshot=snapshot)
+        page = Client(create(gateway_of(source))).json("/Condition?_revinclude=Provenance:target")
+        return [entry for entry in page["entry"] if entry["resource"]["resourceType"] == "Provenance"]
+
+    for snapshot in ("one", None):
+        first = entries(snapshot)
+        names = [entry["fullUrl"] for entry in first]
+        assert names == [f"urn:uuid:{entry['resource']['id']}" for entry in first]
+        assert len(set(names)) == 5
+        assert names == [entry["fullUrl"] for entry in entries(snapshot)]
+    assert not {entry["fullUrl"] for entry in entries("one")} & {entry["fullUrl"] for entry in entries("two")}
 
 
 def test_every_patient_of_a_page_of_tumours_is_included(client: Client) -> None:

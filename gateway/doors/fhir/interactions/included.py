@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from gateway.disclosure.released import ReleasedAnswer, ReleasedCase
+from gateway.disclosure.released import ReleasedAnswer, ReleasedCase, ReleasedSource
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.observations import KINDS
 from gateway.doors.fhir.render.bundle import entry
 from gateway.doors.fhir.render.observation import observation, observations_of
 from gateway.doors.fhir.render.patient import by_patient, patient
-from gateway.doors.fhir.render.provenance import provenance
+from gateway.doors.fhir.render.provenance import provenance, provenance_entry
 from gateway.doors.fhir.search.parse import Search
 from gateway.doors.fhir.wire.request import Asked
 from gateway.model.capability import Granularity
@@ -60,7 +60,7 @@ async def included(
     if PROVENANCE in wanted:
         sources = {source.id: source for source in answer.sources}
         targets = [(reference, case.source) for reference, case in zip(matched, _one_each(search, cases), strict=True)]
-        found += [provenance(reference, sources[source], answer) for reference, source in targets]
+        found += [_provenance(door, reference, sources[source], answer) for reference, source in targets]
     return [_entry(item, door.base) for item in _once(found, set(matched))]
 
 
@@ -95,15 +95,21 @@ def _one_each(search: Search, cases: Sequence[ReleasedCase]) -> list[ReleasedCas
     return list(cases)
 
 
+def _provenance(door: Door, reference: str, source: ReleasedSource, answer: ReleasedAnswer) -> Resource:
+    version = door.version(source)
+    record = f"{door.base}/{reference}{f'/_history/{version.id}' if version else ''}"
+    return provenance(reference, source, answer, record)
+
+
 def _once(found: Iterable[Resource], seen: set[str]) -> Iterable[Resource]:
     for item in found:
-        reference = f"{item['resourceType']}/{item['id']}" if "id" in item else str(item["target"])
+        reference = f"{item['resourceType']}/{item['id']}"
         if reference not in seen:
             seen.add(reference)
             yield item
 
 
 def _entry(resource: Resource, base: str) -> Resource:
-    if "id" not in resource:
-        return {"resource": resource, "search": {"mode": "include"}}
+    if resource["resourceType"] == "Provenance":
+        return provenance_entry(resource)
     return entry(resource, base, resource["resourceType"], resource["id"], "include")

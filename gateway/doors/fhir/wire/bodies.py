@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from gateway.doors.fhir.definitions import Resource
-from gateway.doors.fhir.wire.from_xml import DEEPEST, from_xml
+from gateway.doors.fhir.wire.from_json import from_json
+from gateway.doors.fhir.wire.from_xml import from_xml
 from gateway.errors import BadQuestion
 
 MOST_BODY_BYTES = 8_388_608
+IDENTITY = "identity"
 LARGE_BODY_BYTES = 65_536
 """A larger body is read beside the other requests."""
 
@@ -26,14 +27,17 @@ async def read_resource(request: Request, kind: str) -> Resource | None:
     BadQuestion
         The body cannot be read, or is another resource; `where` is its line, or the path of an element.
     HTTPException
-        415: a body of another type; 413: a body that is too large.
+        415: a body of another type or a compressed one; 413: a body that is too large.
     """
     body = await read_bytes(request, MOST_BODY_BYTES)
     if not body:
         return None
     reader = READERS.get(media_type_of(request))
     if reader is None:
-        raise HTTPException(415, f"the body is a {kind} as application/fhir+json or application/fhir+xml")
+        raise HTTPException(
+            415,
+            f"content-type: no such format of a body; expected a {kind} as application/fhir+json or application/fhir+xml",
+        )
     resource = await run_in_threadpool(reader, body) if len(body) > LARGE_BODY_BYTES else reader(body)
     if resource.get("resourceType") != kind:
         raise BadQuestion("the body is another resource", where="body", expected=f"a {kind}")
@@ -46,8 +50,12 @@ async def read_bytes(request: Request, most: int) -> bytes:
     Raises
     ------
     HTTPException
-        413: it is larger than `most` bytes.
+        413: it is larger than `most` bytes; 415: it is compressed.
     """
+    coding = request.headers.get("content-encoding", "").strip().lower()
+    if coding not in ("", IDENTITY):
+        text = "content-encoding: a body is read as it is; expected a body that is not compressed"
+        raise HTTPException(415, text, {"Accept-Encoding": IDENTITY})
     found = bytearray()
     async for chunk in request.stream():
         found += chunk
@@ -59,38 +67,6 @@ async def read_bytes(request: Request, most: int) -> bytes:
 def media_type_of(request: Request) -> str:
     """Media type of the body, without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def from_json(body: bytes) -> Resource:
-    """Read one resource.
-
-    Raises
-    ------
-    BadQuestion
-        No JSON, no object, or nested too deep; `where` is the line and column.
-    """
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        where = f"body:{error.lineno}:{error.colno}"
-        raise BadQuestion("the body is not well-formed JSON", where=where, expected="JSON in UTF-8") from None
-    if not isinstance(found, dict):
-        raise BadQuestion("the body is no object", where="body", expected="a resource")
-    _check_depth(found)
-    return found
-
-
-def _check_depth(found: object) -> None:
-    level, depth = [found], 0
-    while level := [inner for item in level for inner in _inner(item)]:
-        depth += 1
-        if depth > 2 * DEEPEST:
-            raise BadQuestion("the body is nested too deep", where="body", expected=f"{DEEPEST} elements")
-
-
-def _inner(item: object) -> list[object]:
-    inner = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
-    return [value for value in inner if isinstance(value, dict | list)]
 
 
 READERS: Mapping[str, Callable[[bytes], Resource]] = {

@@ -7,8 +7,7 @@ those of gateway.doors.fhir.search.elements.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from lxml import etree
 
@@ -21,9 +20,27 @@ from gateway.safe_xml import line_of, parse_text
 XHTML = "http://www.w3.org/1999/xhtml"
 DEEPEST = 64
 """Most elements within each other."""
+BROUGHT = "tx-resource"
+"""Parameter whose resource may be of another version of FHIR: what R4 does not have is left out there, not refused."""
 
-_INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})", re.ASCII)
+MOST_INTEGER = 2**31 - 1
+MOST_WHOLE = 10**18 - 1
+"""Largest decimal that is written without a point."""
+
+_INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,9})", re.ASCII)
+_STEP = re.compile(r"[A-Za-z]\w{0,40}", re.ASCII)
 _DECIMAL = re.compile(r"-?(?:0|[1-9]\d{0,17})(?:\.\d{1,18})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
+
+
+class Inside(NamedTuple):
+    """Where the reader is: number of elements around it, and whether unknown elements are left out here."""
+
+    depth: int = 0
+    loose: bool = False
+
+    def deeper(self) -> Inside:
+        """One element further in."""
+        return Inside(self.depth + 1, self.loose)
 
 
 def from_xml(body: bytes) -> Resource:
@@ -39,7 +56,7 @@ def from_xml(body: bytes) -> Resource:
     namespace, name = _name(root)
     if namespace != NAMESPACE or not is_resource(name):
         raise BadQuestion(f"<{name[:40]}> is no resource", where=_line(root), expected=f"a resource of {NAMESPACE}")
-    return _resource(root, name, name, 0)
+    return _resource(root, name, name, Inside())
 
 
 def _parsed(body: bytes) -> etree._Element:
@@ -54,38 +71,53 @@ def _parsed(body: bytes) -> etree._Element:
         raise BadQuestion(f"the body is refused: {error.message}", where=where, expected=error.expected) from None
 
 
-def _resource(element: etree._Element, name: str, place: str, depth: int) -> Resource:
+def _resource(element: etree._Element, name: str, place: str, inside: Inside) -> Resource:
     _check_attributes(element, (), place)
-    return {"resourceType": name, **_children(element, types()[name], place, depth)}
+    return {"resourceType": name, **_children(element, types()[name], place, inside, resource=True)}
 
 
-def _children(element: etree._Element, table: Elements, place: str, depth: int) -> Resource:
-    if depth > DEEPEST:
+def _children(
+    element: etree._Element, table: Elements, place: str, inside: Inside, *, resource: bool = False
+) -> Resource:
+    if inside.depth > DEEPEST:
         raise BadQuestion("the body is nested too deep", where=_line(element), expected=f"{DEEPEST} levels")
     _check_text(element, place)
     found: Resource = {}
-    for name, group in _grouped(element, table, place):
+    choices: dict[str, str] = {}
+    groups = _grouped(element, table, place, () if resource else _attributes_of(element, table), loose=inside.loose)
+    for name, group in groups.items():
         definition = table[name]
+        check_choice(choices, definition, place)
         if len(group) > 1 and not definition.many:
             raise BadQuestion("is there more than once", where=f"{place}.{name}", expected="one element")
         places = [f"{place}.{name}[{index}]" if definition.many else f"{place}.{name}" for index in range(len(group))]
-        pairs = [_value(child, definition, at, depth) for child, at in zip(group, places, strict=True)]
+        within = Inside(inside.depth, loose=True) if _is_brought(definition, groups) else inside
+        pairs = [_value(child, definition, at, within) for child, at in zip(group, places, strict=True)]
         found |= _members(name, definition.many, pairs)
     return found
 
 
-def _grouped(element: etree._Element, table: Elements, place: str) -> Iterator[tuple[str, list[etree._Element]]]:
+def _grouped(
+    element: etree._Element, table: Elements, place: str, attributes: tuple[str, ...], *, loose: bool
+) -> dict[str, list[etree._Element]]:
     groups: dict[str, list[etree._Element]] = {}
     for child in element:
         namespace, name = _name(child)
         known = table.get(name)
         wanted = XHTML if known and known.type == "xhtml" else NAMESPACE
-        if known is None or namespace != wanted:
+        if loose and known is None:
+            continue
+        if known is None or namespace != wanted or name in attributes:
+            where = f"{place}.{name}" if _STEP.fullmatch(name) else place
             raise BadQuestion(
-                f"there is no element {name[:40]!r}", where=f"{place} ({_line(child)})", expected=_some(table)
+                f"there is no element {name[:40]!r} ({_line(child)})", where=where, expected=some_of(table)
             )
         groups.setdefault(name, []).append(child)
-    yield from groups.items()
+    return groups
+
+
+def _is_brought(definition: Element, groups: dict[str, list[etree._Element]]) -> bool:
+    return definition.type == "Resource" and any(name.get("value") == BROUGHT for name in groups.get("name", ()))
 
 
 def _members(name: str, many: bool, pairs: list[tuple[Any, Resource | None]]) -> Resource:
@@ -98,17 +130,17 @@ def _members(name: str, many: bool, pairs: list[tuple[Any, Resource | None]]) ->
     return there | ({f"_{name}": extras} if any(extras) else {})
 
 
-def _value(element: etree._Element, definition: Element, place: str, depth: int) -> tuple[Any, Resource | None]:
+def _value(element: etree._Element, definition: Element, place: str, inside: Inside) -> tuple[Any, Resource | None]:
     if definition.type == "xhtml":
         return etree.tostring(element, encoding="unicode", with_tail=False), None
     if definition.type == "Resource":
-        return _contained(element, place, depth), None
+        return _contained(element, place, inside), None
     if definition.primitive:
-        return _primitive(element, definition, place, depth)
-    return _complex(element, types()[definition.type], place, depth), None
+        return _primitive(element, definition, place, inside)
+    return _complex(element, types()[definition.type], place, inside), None
 
 
-def _contained(element: etree._Element, place: str, depth: int) -> Resource:
+def _contained(element: etree._Element, place: str, inside: Inside) -> Resource:
     _check_attributes(element, (), place)
     _check_text(element, place)
     inner = list(element)
@@ -117,26 +149,33 @@ def _contained(element: etree._Element, place: str, depth: int) -> Resource:
         raise BadQuestion(
             "does not hold one resource", where=place, expected="one resource of a type that is read here"
         )
-    return _resource(inner[0], name, place, depth + 1)
+    return _resource(inner[0], name, place, inside.deeper())
 
 
-def _complex(element: etree._Element, table: Elements, place: str, depth: int) -> Resource:
-    attributes = tuple(name for name in ("id", "url") if name == "id" or (table.get("url") and _is_extension(element)))
+def _complex(element: etree._Element, table: Elements, place: str, inside: Inside) -> Resource:
+    attributes = _attributes_of(element, table)
     _check_attributes(element, attributes, place)
-    written = {name: str(element.attrib[name]) for name in attributes if name in element.attrib}
-    return {**written, **_children(element, table, place, depth + 1)}
+    written = {
+        name: _typed(str(element.attrib[name]), "string", place) for name in attributes if name in element.attrib
+    }
+    found = {**written, **_children(element, table, place, inside.deeper())}
+    if not found:
+        raise BadQuestion("this element is empty", where=place, expected="elements, or leave it out")
+    return found
 
 
-def _is_extension(element: etree._Element) -> bool:
-    return _name(element)[1] in {"extension", "modifierExtension"}
+def _attributes_of(element: etree._Element, table: Elements) -> tuple[str, ...]:
+    """Elements of the table that XML writes as attributes."""
+    extension = _name(element)[1] in {"extension", "modifierExtension"} and "url" in table
+    return ("id", "url") if extension else ("id",)
 
 
-def _primitive(element: etree._Element, definition: Element, place: str, depth: int) -> tuple[Any, Resource | None]:
+def _primitive(element: etree._Element, definition: Element, place: str, inside: Inside) -> tuple[Any, Resource | None]:
     _check_attributes(element, ("id", "value"), place)
     text = element.attrib.get("value")
     value = None if text is None else _typed(str(text), definition.type, place)
     extra = {"id": str(element.attrib["id"])} if "id" in element.attrib else {}
-    extra |= _children(element, _EXTENSIONS, place, depth + 1) if len(element) else {}
+    extra |= _children(element, _EXTENSIONS, place, inside.deeper()) if len(element) else {}
     if value is None and not extra:
         raise BadQuestion("has neither value nor extension", where=place, expected="an attribute value")
     return value, extra or None
@@ -145,13 +184,24 @@ def _primitive(element: etree._Element, definition: Element, place: str, depth: 
 def _typed(text: str, kind: str, place: str) -> bool | int | float | str:
     if kind == "boolean" and text in {"true", "false"}:
         return text == "true"
-    if kind == "integer" and _INTEGER.fullmatch(text):
+    if kind == "integer" and _INTEGER.fullmatch(text) and is_integer(int(text)):
         return int(text)
     if kind == "decimal" and _DECIMAL.fullmatch(text):
         return float(text) if set(text) & {".", "e", "E"} else int(text)
-    if kind == "string":
+    if kind == "string" and text:
         return text
     raise BadQuestion(f"this is no {kind}", where=place, expected=f"a {kind} as FHIR R4 writes it")
+
+
+def is_integer(number: int) -> bool:
+    """Whether FHIR has such an integer, which has 32 bits."""
+    return -MOST_INTEGER - 1 <= number <= MOST_INTEGER
+
+
+def check_choice(choices: dict[str, str], element: Element, place: str) -> None:
+    """Refuse a second type of a choice `[x]`; `choices` are those of the elements before it."""
+    if element.choice and choices.setdefault(element.choice, element.name) != element.name:
+        raise BadQuestion(f"there is more than one {element.choice}[x]", where=place, expected="one of its types")
 
 
 def _check_attributes(element: etree._Element, known: tuple[str, ...], place: str) -> None:
@@ -179,7 +229,8 @@ def _line(element: etree._Element) -> str:
     return f"body:{line_of(element)}"
 
 
-def _some(table: Elements) -> str:
+def some_of(table: Elements) -> str:
+    """Names of elements, for errors."""
     return f"one of {', '.join(list(table)[:12])}, ..."
 
 

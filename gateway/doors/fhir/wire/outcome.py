@@ -23,7 +23,10 @@ class Kind:
 
 
 LONGEST_TEXT = 2000
+PATH = "path"
+"""What is at fault where nothing else of the request is: what was asked for."""
 
+_ELEMENT = re.compile(r"(?:Bundle|Parameters)(?:\.[A-Za-z_]\w*(?:\[\d+\])?)+", re.ASCII)
 _UNPRINTABLE = re.compile(r"[^\S \t\r\n]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 
 KINDS: Mapping[str, Kind] = {
@@ -39,7 +42,7 @@ KINDS: Mapping[str, Kind] = {
     "fault": Kind(500, "exception"),
 }
 OF_PARAMETERS = frozenset({"incorrect", "unsupported", "too-costly", "expired"})
-"""Categories whose `where` is a parameter of the request; elsewhere it is a resource type or a source."""
+"""Categories whose `where` is a parameter of the request, or an element of its body."""
 
 ISSUE_OF_STATUS: Mapping[int, str] = {
     400: "invalid",
@@ -51,8 +54,10 @@ ISSUE_OF_STATUS: Mapping[int, str] = {
     429: "throttled",
     500: "exception",
 }
-WHERE_OF_STATUS: Mapping[int, str] = {404: "path", 405: "method", 413: "body", 415: "content-type"}
-"""What of the request is at fault; for 406 the text begins with it."""
+WHERE_OF_STATUS: Mapping[int, str] = {405: "method", 413: "body"}
+"""What of the request is at fault, else its path."""
+WHERE_IN_TEXT = frozenset({406, 415})
+"""Statuses whose text begins with it."""
 WORDS_OF_STATUS: Mapping[str, str] = {
     "Not Found": "there is nothing at this path; metadata lists the resource types and interactions that are served",
     "Method Not Allowed": "this path does not take this method; metadata lists the interactions that are served",
@@ -69,12 +74,21 @@ def issue(
     extension: list[Resource] | None = None,
     details: Resource | None = None,
 ) -> Resource:
-    """One issue; `parameter` is a request parameter or header and becomes `location` http.NAME."""
+    """One issue.
+
+    Parameters
+    ----------
+    parameter
+        A parameter or header of the request, which becomes `location` http.NAME, or the path of an element of its body,
+        which is `location` and `expression`.
+    """
     element: Resource = {"extension": extension} if extension else {}
     element |= {"severity": severity, "code": code, "details": {**(details or {}), "text": printable(text)}}
     if diagnostics:
         element["diagnostics"] = printable(diagnostics)
-    if parameter is not None:
+    if parameter is not None and _ELEMENT.fullmatch(parameter):
+        element |= {"location": [parameter], "expression": [parameter]}
+    elif parameter is not None:
         element["location"] = [f"http.{printable(parameter)}"]
     return element
 
@@ -98,14 +112,14 @@ def of_error(error: IccdError) -> tuple[int, Resource]:
     """Status and OperationOutcome of one of our errors."""
     kind = KINDS[error.category]
     code = "code-invalid" if isinstance(error, UnknownTerm) else kind.code
-    text = f"{error.where}: {error.message}" if error.where else error.message
+    text = f"{error.place}: {error.message}" if error.place else error.message
     expected = f"expected {error.expected}" if error.expected else None
-    parameter = error.where if error.category in OF_PARAMETERS else WHERE_OF_STATUS.get(kind.status)
+    parameter = error.where if error.where and error.category in OF_PARAMETERS else PATH
     return kind.status, outcome([issue("error", code, text, diagnostics=expected, parameter=parameter)])
 
 
 def of_status(status: int, text: str) -> Resource:
     """OperationOutcome of an HTTP error; the framework's own one-word details are said in full."""
-    where = text.partition(":")[0] if status == 406 else WHERE_OF_STATUS.get(status)
+    where = text.partition(":")[0] if status in WHERE_IN_TEXT else WHERE_OF_STATUS.get(status, PATH)
     code, words = ISSUE_OF_STATUS.get(status, "processing"), WORDS_OF_STATUS.get(text, text)
     return outcome([issue("error", code, words, parameter=where)])

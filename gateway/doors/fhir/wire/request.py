@@ -17,6 +17,7 @@ from gateway.doors.fhir.search.shape import WHOLE, Shape, shape_of
 from gateway.doors.fhir.wire.bodies import media_type_of, read_bytes, read_resource
 from gateway.doors.fhir.wire.formats import JSON, PRETTY_JSON, Format, negotiate
 from gateway.doors.fhir.wire.operation import parameters_of
+from gateway.doors.fhir.wire.prefer import preferences
 from gateway.errors import BadQuestion
 
 FORM = "application/x-www-form-urlencoded"
@@ -68,14 +69,14 @@ async def read_request(request: Request, resource: str, *, operation: bool = Fal
     if request.method == "POST":
         posted = await _parameters(request) if operation else pairs_of(await _form(request))
         pairs = (*pairs, *posted)
-    wishes = _wishes(request.headers.getlist("prefer"))
+    wishes = preferences(request.headers.getlist("prefer"))
     return Asked(
         resource=resource,
         id=request.path_params.get("id", ""),
         version=request.path_params.get("version", ""),
         pairs=pairs,
-        lenient="handling=lenient" in wishes,
-        complete=bool(wishes & {REQUIRE_COMPLETE, f"{REQUIRE_COMPLETE}=true"}),
+        lenient=wishes.get("handling") == "lenient",
+        complete=wishes.get(REQUIRE_COMPLETE) in ("", "true"),
         posted=request.method == "POST",
         format=format_of(request, pairs),
         shape=shape_of(pairs),
@@ -105,14 +106,9 @@ def _pair(part: bytes) -> tuple[str, str]:
 async def _form(request: Request) -> bytes:
     body = await read_bytes(request, MOST_BODY_BYTES)
     if body and media_type_of(request) != FORM:
-        raise HTTPException(415, f"the body of a search is {FORM}")
+        raise HTTPException(415, f"content-type: no such format of a search; expected {FORM}")
     return body
 
 
 async def _parameters(request: Request) -> Pairs:
     return parameters_of(await read_resource(request, "Parameters"))
-
-
-def _wishes(headers: list[str]) -> set[str]:
-    """Preferences of Prefer headers and their parameters (RFC 7240)."""
-    return {wish.strip().lower().replace('"', "") for header in headers for wish in header.replace(";", ",").split(",")}

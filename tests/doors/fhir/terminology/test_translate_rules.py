@@ -124,7 +124,7 @@ def test_target_holds_beside_targetsystem(client: Client) -> None:
     "dependency",
     [
         depends(TOPOGRAPHY, {"system": ICD10, "code": "C74.9"}),
-        depends(TOPOGRAPHY),
+        depends(TOPOGRAPHY, {"display": "a coding without a code"}),
         depends(BEHAVIOUR, {"code": "0"}),
     ],
 )
