@@ -6,7 +6,6 @@ Each is a list of plain resources and a table of search parameters; read and sea
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door, Reply
 from gateway.doors.fhir.interactions.read import check_parameters
 from gateway.doors.fhir.render.links import links
-from gateway.doors.fhir.search.controls import CONTROL_NAMES, CURSOR, DEFAULTS, MOST_COUNT, Controls, controlled
+from gateway.doors.fhir.search.controls import CONTROL_NAMES, CURSOR, DEFAULTS, Controls, applied, controlled
 from gateway.doors.fhir.search.dates import Span, span_of
 from gateway.doors.fhir.search.grammar import alternatives, prefixed, token, unescape
 from gateway.doors.fhir.served import Declared, Interaction
@@ -32,11 +31,6 @@ Test = Callable[[Sequence[str], str], bool]
 Resources = Callable[[Door, Asked], Awaitable[Sequence[Resource]]]
 
 HL7 = "http://hl7.org/fhir/SearchParameter"
-
-_TIME = re.compile(
-    r"T(?:[01]\d|2[0-3]):[0-5]\d(?::(?:[0-5]\d|60)(?:\.\d+)?)?(?:Z|[+-](?:(?:0\d|1[0-3]):[0-5]\d|14:00))?", re.ASCII
-)
-"""Time of day with its zone (R4 datatypes.html, dateTime; a search may leave out seconds and zone)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +142,8 @@ def _with(wanted: _Wanted, name: str, value: str, known: Mapping[str, HeldParame
     if name in CONTROL_NAMES:
         _check_value(name, value)
         controls = controlled(wanted.controls, name, value)
-        said = str(min(int(value), MOST_COUNT)) if name == "_count" else value
-        applied = wanted.applied if name == CURSOR else (*wanted.applied, (name, said))
-        return replace(wanted, controls=controls, applied=applied)
+        said = wanted.applied if name == CURSOR else (*wanted.applied, (name, applied(name, value)))
+        return replace(wanted, controls=controls, applied=said)
     plain, _, modifier = name.partition(":")
     if plain not in known:
         expected = f"one of {', '.join((*known, *CONTROL_NAMES))}"
@@ -181,19 +174,9 @@ def _test(parameter: HeldParameter, modifier: str, value: str, name: str) -> Cal
     if modifier == "not":
         return lambda resource: not any(test(values(resource), each) for each in wanted)
     if parameter.declared.type == "date":
-        spans = [(prefix, _span(rest, name)) for prefix, rest in map(prefixed, wanted)]
+        spans = [(prefix, span_of(rest, name)) for prefix, rest in map(prefixed, wanted)]
         return lambda resource: any(_in_span(values(resource), prefix, span, name) for prefix, span in spans)
     return lambda resource: any(test(values(resource), each) for each in wanted)
-
-
-def _span(value: str, name: str) -> Span:
-    """Days of an asked date, whose time of day must be one."""
-    span, (_, t, time) = span_of(value, name), value.partition("T")
-    if t and not _TIME.fullmatch(t + time):
-        raise BadQuestion(
-            f"{value!r} has no such time of day", where=name, expected="hh:mm:ss with Z or +hh:mm after it"
-        )
-    return span
 
 
 def _search_set(door: Door, asked: Asked, wanted: _Wanted, found: Sequence[Resource]) -> Resource:

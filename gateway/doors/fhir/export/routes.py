@@ -22,6 +22,7 @@ from gateway.doors.fhir.export.accept import NDJSON, takes_ndjson
 from gateway.doors.fhir.export.jobs import FAILED, MOST_RUNNING, RUNNING, Job, Jobs, Output
 from gateway.doors.fhir.export.wanted import read_wanted
 from gateway.doors.fhir.export.write import question, write
+from gateway.doors.fhir.wire.prefer import preferences
 from gateway.doors.fhir.wire.request import Asked, read_request
 from gateway.errors import BadQuestion, NotFound, NotPermitted, SourceUnavailable
 from gateway.model.capability import Granularity
@@ -158,9 +159,7 @@ def _owner(requester: Requester) -> str:
 
 
 def _check_async(request: Request) -> None:
-    headers = [header.replace(";", ",") for header in request.headers.getlist("prefer")]
-    wishes = [wish.strip().lower() for header in headers for wish in header.split(",")]
-    if "respond-async" not in wishes:
+    if "respond-async" not in preferences(request.headers.getlist("prefer")):
         raise BadQuestion("an export is asynchronous", where="Prefer", expected="Prefer: respond-async")
 
 

@@ -20,7 +20,10 @@ from gateway.model.query import NOTHING, DateBetween, Expr, Not
 
 EXPECTED = "a date YYYY, YYYY-MM or YYYY-MM-DD with an optional prefix, e.g. ge2010-01-01"
 
-_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T([\d:.]+)(?:Z|[+-]\d\d:\d\d)?)?)?)?", re.ASCII)
+_TIME = r"(?:[01]\d|2[0-3]):[0-5]\d(?::(?:[0-5]\d|60)(?:\.\d+)?)?"
+_ZONE = r"(?:Z|[+-](?:(?:0\d|1[0-3]):[0-5]\d|14:00))"
+"""Time of day with its zone (R4 datatypes.html, dateTime; a search may leave out seconds and zone)."""
+_DATE = re.compile(rf"(\d{{4}})(?:-(\d\d)(?:-(\d\d)(?:T({_TIME}){_ZONE}?)?)?)?", re.ASCII)
 _MIDNIGHT = re.compile(r"00:00(?::00(?:\.0+)?)?", re.ASCII)
 _LAST_MOMENT = re.compile(r"23:59(?::59(?:\.\d+)?)?", re.ASCII)
 _DAY = dt.timedelta(days=1)

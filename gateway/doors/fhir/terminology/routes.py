@@ -23,6 +23,7 @@ from gateway.doors.fhir.terminology.service import OPERATIONS, call, own_systems
 from gateway.doors.fhir.terminology.shapes import check
 from gateway.doors.fhir.wire.bodies import read_resource
 from gateway.doors.fhir.wire.formats import Format
+from gateway.doors.fhir.wire.prefer import preferences
 from gateway.doors.fhir.wire.request import format_of, pairs_of
 from gateway.doors.fhir.wire.respond import respond_bytes
 from gateway.errors import BadQuestion
@@ -86,7 +87,9 @@ async def _read(request: Request) -> Call:
     written = format_of(request, pairs)
     body = await _body(request) if request.method == "POST" else {}
     language = request.headers.get("accept-language", "")
-    lenient = "prefer" in request.headers and _is_lenient(request.headers.getlist("prefer"))
+    lenient = (
+        "prefer" in request.headers and preferences(request.headers.getlist("prefer")).get("handling") == "lenient"
+    )
     return Call(pairs, body, language, request.path_params.get("id", ""), lenient, written, shape_of(pairs))
 
 
@@ -133,12 +136,6 @@ def _given(operation: str, read: Call) -> Given:
     for item in parameters[: len(plain)]:
         check_text(item["name"], str(item["valueString"]))
     return Given(parameters, read.language)
-
-
-def _is_lenient(prefer: list[str]) -> bool:
-    """`Prefer: handling=lenient` (RFC 7240)."""
-    wishes = (wish for header in prefer for wish in header.replace(";", ",").split(","))
-    return any(wish.strip().lower().replace('"', "") == "handling=lenient" for wish in wishes)
 
 
 async def _body(request: Request) -> Resource:
