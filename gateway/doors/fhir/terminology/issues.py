@@ -166,9 +166,12 @@ class Refused(BadQuestion):
         self.status = status
         self.unanswerable = unanswerable
 
-    def resource(self) -> Resource:
-        """OperationOutcome."""
-        return outcome([self.issue.resource()])
+    def resource(self, place: str = "") -> Resource:
+        """OperationOutcome; `place` is the parameter at fault where the issue names none."""
+        found = self.issue.resource()
+        if place and not self.issue.expression:
+            found["location"] = [f"http.{place}"]
+        return outcome([found])
 
 
 def text(message_id: str, *values: str) -> str:

@@ -23,6 +23,7 @@ from gateway.doors.fhir.terminology.service import OPERATIONS, call, own_systems
 from gateway.doors.fhir.terminology.shapes import check
 from gateway.doors.fhir.wire.bodies import read_resource
 from gateway.doors.fhir.wire.formats import Format
+from gateway.doors.fhir.wire.outcome import PATH
 from gateway.doors.fhir.wire.prefer import preferences
 from gateway.doors.fhir.wire.request import format_of, pairs_of
 from gateway.doors.fhir.wire.respond import respond_bytes
@@ -41,6 +42,9 @@ QUICK = frozenset(
 """Operations that take well below a millisecond over our own code systems; a thread would cost as much."""
 LARGEST_KEPT = 16_384
 """Largest size in bytes of an answer to GET that is kept; it hangs on nothing but the loaded terminology."""
+
+ASKED_ABOUT = ("url", "valueSet", "codeSystem", "conceptMap", "system", "coding", "codeableConcept", "code", "codingA")
+"""Parameters that say what an operation is asked about, the first one stated being the place of a refusal."""
 
 Answer: TypeAlias = tuple[int, bytes, str]
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -103,7 +107,13 @@ def _answer(door: Door, kind: str, name: str, read: Call) -> Answer:
         resource = OPERATIONS[kind, name](call(door.gateway.terminology, given, read.instance))
         return 200, written.write(_shaped(resource, read.shape)), written.media_type
     except Refused as error:
-        return error.status, written.write(error.resource()), written.media_type
+        return error.status, written.write(error.resource(_place(given))), written.media_type
+
+
+def _place(given: Given) -> str:
+    """Parameter that says what was asked about, else the path, which does."""
+    stated = {item.get("name") for item in given.parameters}
+    return next((name for name in ASKED_ABOUT if name in stated), PATH)
 
 
 def _is_quick(door: Door, kind: str, name: str, pairs: Pairs) -> bool:
@@ -133,8 +143,8 @@ def _given(operation: str, read: Call) -> Given:
     if len(plain) + len(posted) > MOST_PARAMETERS:
         raise BadQuestion("too many parameters", where="Parameters", expected=f"at most {MOST_PARAMETERS}")
     parameters = known(operation, (*plain, *posted), lenient=read.lenient)
-    for item in parameters[: len(plain)]:
-        check_text(item["name"], str(item["valueString"]))
+    for item in plain:
+        check_text(item["name"], item["valueString"])
     return Given(parameters, read.language)
 
 

@@ -149,3 +149,20 @@ def test_a_code_system_is_left_out_of_an_expansion(client: Client, system: str, 
     found = client.json("/ValueSet/$expand", params=asked)["expansion"]
     assert found["total"] == total
     assert {"name": "exclude-system", "valueUri": system} in found["parameter"]
+
+
+def test_what_lenient_handling_leaves_out_moves_nothing_else(client: Client) -> None:
+    body = {"resourceType": "Parameters", "parameter": [{"name": "code", "valueCode": "IV(a)"}]}
+    found = client.request(
+        "POST",
+        "/CodeSystem/$lookup?strange=1&odd=2&system=http://terminology.hl7.org/CodeSystem/iccc-3",
+        json=body,
+        headers={"prefer": "handling=lenient"},
+    )
+    assert found.status_code == 200, found.text
+
+
+def test_a_refusal_names_the_parameter_that_says_what_was_asked_about(client: Client) -> None:
+    found = client.get("/ValueSet/$expand?url=http://example.org/none")
+    assert found.status_code == 404
+    assert found.json()["issue"][0]["location"] == ["http.url"]
