@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import __version__
+from gateway.disclosure.release import prepare_groups
 from gateway.federation.gateway import Gateway
 from gateway.federation.opening import open_gateway
 
@@ -133,5 +134,7 @@ def door(module: str) -> Callable[[Gateway], ASGIApp]:
 
 
 def from_settings(path: Path) -> Application:
-    """Application of a settings file."""
-    return create_app(open_gateway(path))
+    """Application of a settings file, ready for its first question."""
+    gateway = open_gateway(path)
+    prepare_groups(gateway.terminology)
+    return create_app(gateway)
