@@ -27,7 +27,7 @@ from gateway.disclosure.suppress import Protected, is_small, protect
 from gateway.model.answer import ANSWERED, Answer, Labels, SourceOutcome
 from gateway.model.capability import Coverage, Granularity
 from gateway.model.case import Case, Diagnosis
-from gateway.model.dates import UNKNOWN_DATE, Age, DateInterval, DatePrecision
+from gateway.model.dates import UNKNOWN_DATE, WITHHELD_DATE, Age, DateInterval, DatePrecision
 from gateway.model.fields import UNCLASSIFIED, UNKNOWN_LABEL
 from gateway.model.values import ZERO, Absent, Count, Precision
 from gateway.sources.meaning import ICCC_LEVELS, group_boxes, iccc_labels, is_complete
@@ -42,7 +42,7 @@ HELD_BACK: Mapping[str, object] = {
     **dict.fromkeys(RECORD_FIELDS, Absent.WITHHELD),
     **dict.fromkeys(("icd10", "icdo_edition", "sequence"), None),
     "iccc": (),
-    "age": Age(None, None),
+    "age": Age(None, None, withheld=True),
 }
 """What stands in the place of a field that is held back."""
 
@@ -236,7 +236,7 @@ def _dates(found: Iterable[DateInterval], verb: Verb) -> Iterable[DateInterval]:
         case Verb.YEAR:
             return map(_year, found)
         case Verb.DROP:
-            return repeat(UNKNOWN_DATE)
+            return repeat(WITHHELD_DATE)
 
 
 def _protected_sources(answer: Answer, rules: Mapping[str, Rule | None]) -> Protected:

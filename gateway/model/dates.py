@@ -24,6 +24,7 @@ class DatePrecision(StrEnum):
     YEAR = "year"
     ESTIMATED = "estimated"
     UNKNOWN = "unknown"
+    WITHHELD = "withheld"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ class DateInterval:
 
 
 UNKNOWN_DATE = DateInterval(None, None, DatePrecision.UNKNOWN)
+WITHHELD_DATE = DateInterval(None, None, DatePrecision.WITHHELD)
+"""A date of a released record that its policy holds back."""
 
 
 def interval_within(lo: int, hi: int, low: int | None, high: int | None) -> Truth:
@@ -88,10 +91,17 @@ def days_of_years(years: int) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Age:
-    """Age at diagnosis as closed intervals in completed years and in days; None when nothing is known."""
+    """Age at diagnosis as closed intervals in completed years and in days; None when nothing is known.
+
+    Attributes
+    ----------
+    withheld
+        Whether nothing is told of it because a policy holds it back.
+    """
 
     years: tuple[int, int] | None
     days: tuple[int, int] | None
+    withheld: bool = False
 
     @classmethod
     def at_diagnosis(

@@ -159,7 +159,7 @@ def test_fields_of_a_record_are_kept_cut_or_dropped_as_the_policy_says(tmp_path:
     found = records(gateway_of(ListSource("a", [full]), policy=str(policy))).cases[0]
     assert (found.sex, found.vital_status, found.topography) == ("female", Absent.WITHHELD, Absent.WITHHELD)
     assert found.incidence.precision is DatePrecision.YEAR
-    assert found.birth.precision is DatePrecision.UNKNOWN
+    assert found.birth.precision is DatePrecision.WITHHELD
     assert found.iccc == ()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from gateway.doors.fhir.definitions import Resource
+from gateway.doors.fhir.definitions import Resource, guide
 from gateway.doors.fhir.door import Door, Reply
 from gateway.doors.fhir.wire.request import Asked
 
@@ -38,6 +38,9 @@ class Operation:
     ----------
     definition
         Canonical URL of its OperationDefinition.
+    narrowed
+        Whether it is a part of what that definition says, so that one of ours with that base stands for it (R4
+        capabilitystatement.html, CapabilityStatement.rest.resource.operation.definition).
     answer
         Interaction that answers it; None where the routes of the terminology service do.
     levels
@@ -52,11 +55,18 @@ class Operation:
     levels: frozenset[str] = frozenset({"type"})
     methods: tuple[str, ...] = ("GET",)
     documentation: str = ""
+    narrowed: bool = False
+
+    @property
+    def id(self) -> str:
+        """Id of its OperationDefinition here."""
+        return self.definition.rpartition("/")[2]
 
     def element(self) -> Resource:
         """CapabilityStatement.rest.resource.operation."""
         said = {"documentation": self.documentation} if self.documentation else {}
-        return {"name": self.name, "definition": self.definition, **said}
+        named = f"{guide().canonical}/OperationDefinition/{self.id}" if self.narrowed else self.definition
+        return {"name": self.name, "definition": named, **said}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from gateway.doors.fhir.render.elements import partial_date
 from gateway.doors.fhir.render.mapped import icd10_of
 from gateway.doors.fhir.render.patient import patient
 from gateway.doors.fhir.wire.xml import HEAD, NAMESPACE, to_xml
-from gateway.model.dates import UNKNOWN_DATE, Age, DateInterval, DatePrecision
+from gateway.model.dates import UNKNOWN_DATE, WITHHELD_DATE, Age, DateInterval, DatePrecision
 from gateway.model.fields import BASIS, FIELDS, LATERALITY
 from gateway.model.values import Absent
 from terminology import load
@@ -264,17 +264,36 @@ def test_a_year_is_no_month_and_a_month_no_day() -> None:
 
 def test_an_absent_value_has_its_reason_and_is_never_a_default() -> None:
     found = condition(morphology=Absent.NOT_COLLECTED, behaviour=Absent.NOT_COLLECTED, topography=Absent.UNKNOWN)
-    histology, basis, age = found["extension"]
+    histology, basis, _, age = found["extension"]
     assert histology["valueCodeableConcept"]["extension"][0]["valueCode"] == "unsupported"
     assert age["extension"][0]["valueAge"]["value"] == 3
     assert basis["valueCodeableConcept"]["coding"][0]["code"] == "7"
     assert "clinicalStatus" not in found
     assert "recordedDate" not in found
-    assert condition(age=Age(None, None))["extension"][2]["extension"][0]["valueCode"] == "unknown"
+    assert condition(age=Age(None, None))["extension"][-1]["extension"][0]["valueCode"] == "unknown"
+
+
+def test_what_a_policy_holds_back_is_masked_and_not_unknown() -> None:
+    held = condition(age=Age(None, None, withheld=True), incidence=WITHHELD_DATE)
+    assert held["extension"][-1]["extension"][0]["valueCode"] == "masked"
+    assert held["_onsetDateTime"]["extension"][0]["valueCode"] == "masked"
+    assert person({"birth": WITHHELD_DATE})["_birthDate"]["extension"][0]["valueCode"] == "masked"
+
+
+def test_the_group_of_each_edition_stands_in_its_extension_with_the_number_of_seer() -> None:
+    two = (
+        ReleasedGroup("2017", "VII", "VII(a)", "VII(a).1", "071"),
+        ReleasedGroup("2005", "unclassified", "unclassified", None, None),
+    )
+    (found,) = [each for each in condition(iccc=two)["extension"] if each["url"] == guide().extension("iccc-group")]
+    group, division, number = found["extension"]
+    assert (group["valueCoding"]["code"], group["valueCoding"]["version"]) == ("VII(a)", "2017")
+    assert division["valueCoding"]["code"] == "VII(a).1"
+    assert number == {"url": "seerRecode", "valueCode": "071"}
 
 
 def test_the_age_of_an_infant_is_a_range_because_an_age_is_positive() -> None:
-    years, days = condition(age=Age((0, 0), (0, 12)))["extension"][2]["extension"]
+    years, days = condition(age=Age((0, 0), (0, 12)))["extension"][-1]["extension"]
     assert (years["valueRange"]["low"]["value"], years["valueRange"]["high"]["value"]) == (0, 0)
     assert (days["valueRange"]["low"]["value"], days["valueRange"]["high"]["value"]) == (0, 12)
 

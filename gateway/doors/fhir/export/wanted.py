@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.doors.fhir.cohort import cohort_id
-from gateway.doors.fhir.definitions import url_of_prefix
+from gateway.doors.fhir.definitions import Resource, url_of_prefix
 from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.export.since import SINCE, read_instant
 from gateway.doors.fhir.search.parse import Ignored
@@ -22,6 +22,11 @@ OF_ERRORS = ("_format", "_pretty")
 """Parameters of an answer that is a resource, which at the kick-off only an error is."""
 OFFERED = f"Asynchronous (Prefer: respond-async). Parameters: {', '.join(PARAMETERS)}; files of NDJSON."
 """What the CapabilityStatement says of it."""
+DEFINED: tuple[Resource, ...] = tuple(
+    {"name": name, "use": "in", "min": 0, "max": most, "type": kind}
+    for name, most, kind in (("_outputFormat", "1", "string"), (SINCE, "1", "instant"), ("_type", "*", "string"))
+)
+"""The parameters as an OperationDefinition says them."""
 NO_PARAMETER = "an export has no such parameter here"
 
 

@@ -29,6 +29,7 @@ from gateway.doors.fhir.render.elements import (
     partial_date,
     period,
     primitive,
+    why_no_date,
 )
 from gateway.doors.fhir.render.mapped import Icd10Of
 from gateway.doors.fhir.verification import VERIFICATION, VERIFICATION_SYSTEM
@@ -196,7 +197,11 @@ class ConditionRenderer:
         meta: Resource = {**self._versions.get(tumour.source, {}), "source": source_url(self._base, tumour.source)}
         if "coding" in code and tumour.behaviour not in NOT_PRIMARY:
             meta["profile"] = profiles()
-        extensions = [histology(tumour.morphology, tumour.behaviour, edition), basis_of_diagnosis(tumour.basis)]
+        extensions = [
+            histology(tumour.morphology, tumour.behaviour, edition),
+            basis_of_diagnosis(tumour.basis),
+            *iccc_groups(tumour.iccc),
+        ]
         site = body_site(tumour.topography, tumour.laterality, edition)
         return {"meta": meta, "extension": extensions}, {
             **status(tumour.basis),
@@ -304,6 +309,24 @@ def basis_of_diagnosis(basis: str | Absent) -> Resource:
     return {"url": guide().extension("basis-of-diagnosis"), "valueCodeableConcept": value}
 
 
+def iccc_groups(groups: Sequence[ReleasedGroup]) -> list[Resource]:
+    """Our extension of the ICCC-3 group in each edition that has one: with its division and SEER's number."""
+    found = []
+    for group in groups:
+        code = group.group or group.main
+        if not code or code == UNCLASSIFIED:
+            continue
+        system = url_of_prefix()["ICCC3"]
+        parts: list[Resource] = [{"url": "group", "valueCoding": coding(system, code, version=group.edition)}]
+        if group.extended:
+            division = coding(system, group.extended, version=group.edition)
+            parts.append({"url": "division", "valueCoding": division})
+        if group.seer_recode:
+            parts.append({"url": "seerRecode", "valueCode": group.seer_recode})
+        found.append({"extension": parts, "url": guide().extension("iccc-group")})
+    return found
+
+
 def onset(incidence: DateInterval) -> Resource:
     """Incidence date: dateTime of its precision, a Period where it is no calendar unit, or why it is absent."""
     date = partial_date(incidence)
@@ -312,7 +335,7 @@ def onset(incidence: DateInterval) -> Resource:
     span = period(incidence)
     if span is not None:
         return {"onsetPeriod": {**_with_extension(estimated(incidence)), **span}}
-    return primitive("onsetDateTime", None, absent(REASONS[Absent.UNKNOWN])["extension"])
+    return primitive("onsetDateTime", None, absent(why_no_date(incidence))["extension"])
 
 
 NOT_RECORDED = primitive("recordedDate", None, absent(REASONS[Absent.UNKNOWN])["extension"])

@@ -87,6 +87,11 @@ def period(interval: DateInterval) -> Resource | None:
     return {"start": interval.earliest.isoformat(), "end": interval.latest.isoformat()}
 
 
+def why_no_date(interval: DateInterval) -> str:
+    """Reason why nothing is told of a date."""
+    return REASONS[Absent.WITHHELD if interval.precision is DatePrecision.WITHHELD else Absent.UNKNOWN]
+
+
 def primitive(name: str, value: Any, extensions: list[Resource]) -> Resource:
     """A primitive element with extensions: the value, if any, and its `_name` sibling."""
     element: Resource = {} if value is None else {name: value}
@@ -110,7 +115,9 @@ def age_at_diagnosis(age: Age) -> Resource:
         for name, span, unit, code in (("completedYears", age.years, "year", "a"), ("days", age.days, "day", "d"))
         if span is not None
     ]
-    return {"extension": parts, "url": url} if parts else {**absent(REASONS[Absent.UNKNOWN]), "url": url}
+    if parts:
+        return {"extension": parts, "url": url}
+    return {**absent(REASONS[Absent.WITHHELD if age.withheld else Absent.UNKNOWN]), "url": url}
 
 
 def _span(name: str, span: tuple[int, int], unit: str, code: str) -> Resource:

@@ -14,13 +14,14 @@ from gateway.doors.fhir.definitions import Resource, conformance_resources, guid
 from gateway.doors.fhir.observations import CATEGORIES, KINDS, ObservationKind, value_system
 from gateway.doors.fhir.render.condition import MCODE, source_url
 from gateway.doors.fhir.render.elements import (
-    REASONS,
+    CONFLICT,
     absent,
     coding,
     concept,
     partial_date,
     period,
     primitive,
+    why_no_date,
 )
 from gateway.doors.fhir.render.patient import common
 from gateway.model.dates import DateInterval
@@ -110,4 +111,5 @@ def _effective(date: DateInterval | None) -> Resource:
     span = period(date) if date else None
     if span is not None:
         return {"effectivePeriod": span}
-    return primitive("effectiveDateTime", None, absent(REASONS[Absent.UNKNOWN])["extension"])
+    reason = CONFLICT if date is None else why_no_date(date)
+    return primitive("effectiveDateTime", None, absent(reason)["extension"])

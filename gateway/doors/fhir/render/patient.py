@@ -21,8 +21,9 @@ from gateway.doors.fhir.render.elements import (
     partial_date,
     period,
     primitive,
+    why_no_date,
 )
-from gateway.model.dates import UNKNOWN_DATE, DateInterval
+from gateway.model.dates import DateInterval
 from gateway.model.values import Absent
 
 PROFILE = f"{MCODE}/mcode-cancer-patient"
@@ -72,10 +73,11 @@ def agreed(values: Iterable[str | Absent]) -> str | Absent | None:
 
 
 def common(dates: Iterable[DateInterval]) -> DateInterval | None:
-    """Days that all known dates allow; None where there is no such day."""
-    known = [date for date in dates if date.earliest is not None and date.latest is not None]
+    """Days that all known dates of one person allow, at least one date; None where there is no such day."""
+    found = list(dates)
+    known = [date for date in found if date.earliest is not None and date.latest is not None]
     if not known:
-        return UNKNOWN_DATE
+        return found[0]
     first = max(date.earliest for date in known if date.earliest is not None)
     last = min(date.latest for date in known if date.latest is not None)
     if first > last:
@@ -102,7 +104,7 @@ def birth_date(birth: DateInterval | None) -> Resource:
         return primitive("birthDate", date, estimated(birth))
     span = period(birth)
     if span is None:
-        return _reason("birthDate", REASONS[Absent.UNKNOWN])
+        return _reason("birthDate", why_no_date(birth))
     interval = {"url": guide().extension("date-interval"), "valuePeriod": span}
     return primitive("birthDate", None, [interval, *estimated(birth)])
 

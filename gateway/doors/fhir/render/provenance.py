@@ -34,7 +34,7 @@ def provenance(target: str, source: ReleasedSource, answer: ReleasedAnswer, reco
         "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{record}#provenance")),
         "target": [{"reference": target}],
         "recorded": instant_of(source.loaded_at) or answer.asked_at,
-        "activity": concept([coding(ACTIVITY, "DERIVE")]),
+        "activity": concept([coding(ACTIVITY, "CREATE")]),
         "agent": [
             {"type": concept([coding(AGENT, "custodian")]), "who": registry},
             {"type": concept([coding(AGENT, "assembler")]), "who": {"display": answer.gateway}},

@@ -150,12 +150,12 @@ class OwnSystems:
         )
 
     def _by_matrix_rule(self, concepts: Mapping[str, Concept], edition: str, code: str) -> Concept | None:
-        """Four digits of the edition with a behaviour that no list at all pairs with them (9500/6)."""
+        """Four digits of the edition with a behaviour that no edition pairs with them (9500/6), be it in the US list."""
         stem, slash, _ = code.partition("/")
         if not slash or stem not in concepts:
             return None
         known = self.terminology.lookup("ICDO3", code, edition or None)
-        if "behaviours" in known.properties:
+        if known.editions:
             return None
         notes = self.terminology.meaning("ICDO3", code, edition or None).notes
         return Concept(code, properties=(*_properties(known), MATRIX_RULE), parents=(stem,), note=notes[0])

@@ -192,15 +192,16 @@ class Shelf:
         known = {system.prefix: system for system in self.own.served()}
         ends = [(known["ICDO3"], ""), (known[made.prefix], made.edition)]
         (source, source_version), (target, target_version) = ends[::-1] if made.back else ends
-        ways = {"sourceUri": _set_of(source, source_version), "targetUri": _set_of(target, target_version)}
+        ways = {"sourceCanonical": _set_of(source, source_version), "targetCanonical": _set_of(target, target_version)}
         title = f"{_titled(source, source_version)} to {_titled(target, target_version)}"
         copyrights = f"{source.copyright} {target.copyright}"
         head = {**canonical("ConceptMap", resource_id, title), "copyright": copyrights, **ways}
-        group: Resource = {"source": source.url, "target": target.url}
-        if source_version:
-            group["sourceVersion"] = source_version
-        if target_version:
-            group["targetVersion"] = target_version
+        group: Resource = {
+            "source": source.url,
+            **({"sourceVersion": source_version} if source_version else {}),
+            "target": target.url,
+            **({"targetVersion": target_version} if target_version else {}),
+        }
 
         def whole() -> Resource:
             links = reversed_links(made.links()) if made.back else made.links()

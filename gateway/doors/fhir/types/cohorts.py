@@ -63,7 +63,10 @@ PARAMETERS = (
     held_parameter("actual", "token", f"{HL7}/Group-actual", path("actual")),
 )
 EXPORT_OF_COHORT = Operation(
-    "export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export", documentation=OFFERED
+    "export",
+    "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export",
+    levels=frozenset({"instance"}),
+    documentation=OFFERED,
 )
 SERVED: tuple[ServedType, ...] = (
     ServedType(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from gateway.doors.fhir.capability import EXPORT, VERSIONS
 from gateway.doors.fhir.definitions import Resource, conformance_resources, guide
 from gateway.doors.fhir.door import Door
+from gateway.doors.fhir.export.wanted import DEFINED as OF_EXPORT
 from gateway.doors.fhir.held import HL7, HeldParameter, Resources, codes, held_parameter, path, read_of, search_of
 from gateway.doors.fhir.held import ID as HELD_ID
 from gateway.doors.fhir.served import Operation, ServedType
@@ -71,21 +72,18 @@ def operation_definitions(served: Iterable[ServedType]) -> Iterator[Resource]:
         if kind == "OperationDefinition"
     }
     yield from kept.values()
-    found: dict[str, tuple[Operation, list[str]]] = {_id(operation): (operation, []) for operation in OF_SYSTEM}
+    found: dict[str, tuple[Operation, list[str]]] = {operation.id: (operation, []) for operation in OF_SYSTEM}
     for kind in served:
         for operation in kind.operations:
-            found.setdefault(_id(operation), (operation, []))[1].append(kind.name)
+            found.setdefault(operation.id, (operation, []))[1].append(kind.name)
     for resource_id, (operation, kinds) in found.items():
         if resource_id not in kept:
             yield _definition(resource_id, operation, kinds)
 
 
-def _id(operation: Operation) -> str:
-    return operation.definition.rpartition("/")[2]
-
-
 def _definition(resource_id: str, operation: Operation, kinds: Sequence[str]) -> Resource:
     own = operation.definition.startswith(guide().canonical)
+    parameters = OF_EXPORT if operation.name == "export" else PARAMETERS.get(resource_id, ())
     head = canonical("OperationDefinition", resource_id, f"${operation.name}")
     after_status = list(head).index("status") + 1
     items = list(head.items())
@@ -102,5 +100,5 @@ def _definition(resource_id: str, operation: Operation, kinds: Sequence[str]) ->
         "system": "system" in operation.levels,
         "type": "type" in operation.levels,
         "instance": "instance" in operation.levels,
-        **({"parameter": list(PARAMETERS[resource_id])} if resource_id in PARAMETERS else {}),
+        **({"parameter": list(parameters)} if parameters else {}),
     }

@@ -101,7 +101,11 @@ def operations_of(kind: str) -> tuple[Operation, ...]:
     """Operations of the terminology service on a resource type."""
     return tuple(
         Operation(
-            name, f"http://hl7.org/fhir/OperationDefinition/{resource}-{name}", levels=LEVELS, methods=("GET", "POST")
+            name,
+            f"http://hl7.org/fhir/OperationDefinition/{resource}-{name}",
+            levels=LEVELS,
+            methods=("GET", "POST"),
+            narrowed=True,
         )
         for resource, name in OPERATIONS
         if resource == kind

@@ -183,10 +183,18 @@ def test_a_behaviour_that_no_list_has_is_accepted_by_the_matrix_rule(client: Cli
     assert value(client.json("/ConceptMap/$translate", params=asked), "result") is True
 
 
-@pytest.mark.parametrize("code", ["9500/7", "9999/3", "9260/3", "8157/1", "9500/6-C99.9", "9421/3"])
+@pytest.mark.parametrize("code", ["9500/7", "9999/3", "9260/3", "8157/1", "9500/6-C99.9"])
 def test_the_matrix_rule_makes_no_morphology_and_no_code_of_another_edition(client: Client, code: str) -> None:
     asked = {"url": ICDO3, "code": code, "version": "3.2"}
     assert value(client.json("/CodeSystem/$validate-code", params=asked), "result") is False
+
+
+@pytest.mark.parametrize("code", ["9421/3", "9380/1"])
+def test_a_code_of_the_us_list_is_one_and_said_to_be(client: Client, code: str) -> None:
+    verdict = client.json("/CodeSystem/$validate-code", params={"url": ICDO3, "code": code})
+    assert value(verdict, "result") is True
+    issues = next(item["resource"]["issue"] for item in verdict["parameter"] if item["name"] == "issues")
+    assert any("in the US list only" in issue["details"]["text"] for issue in issues)
 
 
 def test_an_expansion_does_not_list_what_the_matrix_rule_allows(client: Client) -> None:
