@@ -23,12 +23,12 @@ from gateway.disclosure.released import (
     ReleasedGroup,
     ReleasedSource,
 )
-from gateway.disclosure.suppress import Protected, is_small, protect
+from gateway.disclosure.suppress import Protected, is_narrow, is_small, protect, widened
 from gateway.model.answer import ANSWERED, Answer, Labels, SourceOutcome
 from gateway.model.capability import Coverage, Granularity
 from gateway.model.case import Case, Diagnosis
 from gateway.model.dates import UNKNOWN_DATE, WITHHELD_DATE, Age, DateInterval, DatePrecision
-from gateway.model.fields import UNCLASSIFIED, UNKNOWN_LABEL
+from gateway.model.fields import UNCLASSIFIED, UNKNOWN_LABEL, age_band
 from gateway.model.values import ZERO, Absent, Count, Precision
 from gateway.sources.meaning import ICCC_LEVELS, group_boxes, iccc_labels, is_complete
 from terminology import IcdO, Terminology
@@ -45,6 +45,11 @@ HELD_BACK: Mapping[str, object] = {
     "age": Age(None, None, withheld=True),
 }
 """What stands in the place of a field that is held back."""
+WIDER: Mapping[str, Callable[[str], str]] = {
+    "iccc_group": lambda label: label.partition("(")[0],
+    "age": lambda label: age_band(int(label)) if label.isdecimal() else label,
+}
+"""Dimensions whose labels belong to those of another dimension."""
 
 # Any because attrgetter has no types.
 _recorded: Callable[[Case], tuple[Any, ...]] = attrgetter(*RECORDED)
@@ -139,11 +144,16 @@ def release(
     k_total = max(minimum.values(), default=0)
     level = granted(policies, requester, shown.asked)
     bounded_by_policy = any(rule.granularity < Granularity.COUNT for name in counted if (rule := rules[name]))
-    of_sources = _protected_sources(answer, rules)
-    cells, of_cells = _cells(answer, minimum, k_total, of_sources)
-    sources = tuple(_source(outcome, rules[outcome.id], of_sources, of_cells, shown) for outcome in answer.outcomes)
+    told = frozenset(name for name, rule in rules.items() if rule and rule.granularity is Granularity.RECORD)
+    of_sources = _protected_sources(answer, rules, told)
+    table = _Table(answer, minimum, k_total, told)
+    of_cells = table.protected(of_sources)
+    k = k_total if table.is_narrow(counted, minimum) else 0
+    cells = table.released(of_cells.withheld, k)
+    sources = tuple(_source(outcome, rules[outcome.id], of_sources, of_cells, shown, k) for outcome in answer.outcomes)
     total_withheld = of_cells.total_withheld or of_sources.total_withheld or is_small(answer.total, k_total)
-    total = _suppressed_count() if total_withheld else _count(answer.total)
+    parts = {name: outcome.answer.total for name, outcome in counted.items() if outcome.answer}
+    total = _suppressed_count() if total_withheld else _count(table.opened(answer.total, parts, k))
     if bounded_by_policy or level is Granularity.BOOLEAN:
         cells, total = (), _existence(answer.total, k_total)
     return ReleasedAnswer(
@@ -239,30 +249,39 @@ def _dates(found: Iterable[DateInterval], verb: Verb) -> Iterable[DateInterval]:
             return repeat(WITHHELD_DATE)
 
 
-def _protected_sources(answer: Answer, rules: Mapping[str, Rule | None]) -> Protected:
-    """Which sources' own totals are withheld, as a table that leaves beside the total."""
+def _protected_sources(answer: Answer, rules: Mapping[str, Rule | None], told: frozenset[str]) -> Protected:
+    """Which sources' own totals are withheld, as a table that leaves beside the total.
+
+    A source that gives its records tells its total by them, so it hides no other.
+    """
     totals: dict[Labels, Count] = {
         (outcome.id,): outcome.answer.total
         for outcome in answer.outcomes
         if outcome.answer and outcome.status in ANSWERED and rules[outcome.id]
     }
     k_of = {labels: rule.minimum_cell for labels in totals if (rule := rules[labels[0]])}
-    visible = {labels: count for labels, count in totals.items() if count.high != 0}
+    visible = {labels: count for labels, count in totals.items() if count.high != 0 and labels[0] not in told}
+    small = {labels for labels, count in totals.items() if labels[0] in told and is_small(count, k_of[labels])}
     if not visible:
-        return Protected(frozenset(), False)
-    return protect(visible, answer.total, lambda labels: k_of[labels], 0)
+        return Protected(frozenset(small), False)
+    protected = protect(visible, _sum(visible.values()), lambda labels: k_of[labels], 0)
+    return Protected(protected.withheld | small, protected.total_withheld)
 
 
 def _source(
-    outcome: SourceOutcome, rule: Rule | None, of_sources: Protected, of_cells: Protected, shown: Shown
+    outcome: SourceOutcome, rule: Rule | None, of_sources: Protected, of_cells: Protected, shown: Shown, k: int
 ) -> ReleasedSource:
-    """A source's part; where the cells withhold the total, the totals of sources would tell it by their sum."""
+    """A source's part; where the cells withhold the total, the totals of sources would tell it by their sum.
+
+    `k` is what bounds are opened to, 0 where they may be told.
+    """
     total = None
     if outcome.excluded:
         total = _count(ZERO)
     elif rule and outcome.answer and outcome.status in ANSWERED and rule.granularity >= Granularity.COUNT:
         hidden = (outcome.id,) in of_sources.withheld or (of_cells.total_withheld and outcome.answer.total.high != 0)
-        total = _suppressed_count() if hidden else _count(outcome.answer.total)
+        opened = outcome.answer.total if rule.granularity is Granularity.RECORD else widened(outcome.answer.total, k)
+        total = _suppressed_count() if hidden else _count(opened)
     snapshot = outcome.answer.snapshot if outcome.answer else None
     return ReleasedSource(
         id=outcome.id,
@@ -297,28 +316,104 @@ def _reasons(outcome: SourceOutcome, rule: Rule | None) -> Iterator[str]:
     yield f"{counts} records could not be used; any of them may match, and no cell of known values holds them"
 
 
-def _cells(
-    answer: Answer, minimum: Mapping[str, int], k_total: int, of_sources: Protected
-) -> tuple[tuple[tuple[Labels, ReleasedCount], ...], Protected]:
-    """Cells and what of them is withheld; where the sources withhold the total, a sum of cells would tell it."""
-    table = dict(answer.cells)
-    if not table or k_total <= 1:
-        return tuple((labels, _count(count)) for labels, count in answer.cells), Protected(frozenset(), False)
-    position = answer.query.by.index("source") if "source" in answer.query.by else None
+class _Table:
+    """The cells of an answer under release.
 
-    def k_of(labels: Labels) -> int:
-        return k_total if position is None else minimum.get(labels[position], k_total)
+    What sources tell by their records is known to everybody. So it is taken off each cell and the total before these
+    are judged: what is left is what the others hold.
 
-    protected = protect(table, answer.total, k_of, k_total)
-    hidden = set(protected.withheld)
-    if position is not None:
-        hidden |= {labels for labels in table if (labels[position],) in of_sources.withheld}
-    elif of_sources.total_withheld:
-        hidden = set(table)
-    cells = tuple(
-        (labels, _suppressed_count() if labels in hidden else _count(count)) for labels, count in answer.cells
-    )
-    return cells, Protected(frozenset(hidden), protected.total_withheld)
+    Parameters
+    ----------
+    minimum
+        Smallest count that may be shown, of each source that counts.
+    k_total
+        The largest of them.
+    told
+        Sources that give their records.
+    """
+
+    def __init__(self, answer: Answer, minimum: Mapping[str, int], k_total: int, told: frozenset[str]) -> None:
+        self._answer = answer
+        self._minimum = minimum
+        self._k = k_total
+        self._told = told
+        self._by = answer.query.by
+
+    def protected(self, of_sources: Protected) -> Protected:
+        """Which cells are withheld; where the sources withhold the total, a sum of cells would tell it."""
+        table = dict(self._answer.cells)
+        if not table or self._k <= 1:
+            return Protected(frozenset(), False)
+        wider = {axis: WIDER[name] for axis, name in enumerate(self._by) if name in WIDER}
+        others = self._others()
+        found = Protected(frozenset(), False)
+        if others:
+            found = protect(others, _sum(others.values()), self._k_of, 0, wider)
+        if "source" in self._by:
+            hidden = {labels for labels, count in table.items() if is_small(count, self._k_of(labels))}
+            position = self._by.index("source")
+            hidden |= {labels for labels in table if (labels[position],) in of_sources.withheld}
+            return Protected(found.withheld | hidden, found.total_withheld or is_small(self._answer.total, self._k))
+        whole = protect(table, self._answer.total, self._k_of, self._k, wider)
+        withheld = frozenset(table) if of_sources.total_withheld else found.withheld | whole.withheld
+        return Protected(withheld, found.total_withheld or whole.total_withheld)
+
+    def released(self, withheld: frozenset[Labels], k: int) -> tuple[tuple[Labels, ReleasedCount], ...]:
+        """Cells as they leave."""
+        parts = self._answer.parts
+        return tuple(
+            (
+                labels,
+                _suppressed_count() if labels in withheld else _count(self.opened(count, parts.get(labels, {}), k)),
+            )
+            for labels, count in self._answer.cells
+        )
+
+    def opened(self, count: Count, parts: Mapping[str, Count], k: int) -> Count:
+        """A count whose bounds are opened to multiples of k, but for what sources tell by their records."""
+        if k <= 1 or count.low == count.high:
+            return count
+        known = _sum(part for name, part in parts.items() if name in self._told)
+        rest = widened(_less(count, known), k)
+        low = min(count.low, known.low + rest.low)
+        return Count(low, None if rest.high is None or known.high is None else known.high + rest.high)
+
+    def is_narrow(self, counted: Mapping[str, SourceOutcome], minimum: Mapping[str, int]) -> bool:
+        """Whether bounds lie so close that their difference tells a count of 1 to k-1."""
+        if self._k <= 1:
+            return False
+        totals = {name: outcome.answer.total for name, outcome in counted.items() if outcome.answer}
+        others = {name: count for name, count in totals.items() if name not in self._told}
+        return (
+            any(is_narrow(count, minimum.get(name, 0)) for name, count in others.items())
+            or is_narrow(_sum(others.values()), self._k)
+            or any(is_narrow(count, self._k) for count in self._others().values())
+        )
+
+    def _others(self) -> dict[Labels, Count]:
+        """What sources that give no records hold in each cell."""
+        if not self._told:
+            return {labels: count for labels, count in self._answer.cells if count.high != 0}
+        sums = {
+            labels: _sum(part for name, part in parts.items() if name not in self._told)
+            for labels, parts in self._answer.parts.items()
+        }
+        return {labels: count for labels, count in sums.items() if count.high != 0}
+
+    def _k_of(self, labels: Labels) -> int:
+        if "source" not in self._by:
+            return self._k
+        return self._minimum.get(labels[self._by.index("source")], self._k)
+
+
+def _sum(counts: Iterable[Count]) -> Count:
+    return sum(counts, ZERO)
+
+
+def _less(count: Count, known: Count) -> Count:
+    """What is left of a count without a part of it; of sources that overlap no less than nothing."""
+    high = None if count.high is None or known.high is None else max(count.high - known.high, 0)
+    return Count(max(count.low - known.low, 0), high)
 
 
 def _existence(total: Count, k: int) -> ReleasedCount:

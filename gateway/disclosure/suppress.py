@@ -32,7 +32,25 @@ def is_small(count: Count, k: int) -> bool:
     return 0 < count.low < k or (count.high is not None and 0 < count.high < k)
 
 
-def protect(table: Table, total: Count, k_of: Callable[[Labels], int], k_total: int) -> Protected:
+def is_narrow(count: Count, k: int) -> bool:
+    """Whether 1 to k-1 cases make the difference of the bounds: they are what is not known, the answer to another question."""
+    return count.high is not None and 0 < count.high - count.low < k
+
+
+def widened(count: Count, k: int) -> Count:
+    """Bounds put outwards to multiples of k, so that their difference tells nothing; what is exact stays."""
+    if count.low == count.high or k <= 1:
+        return count
+    return Count(count.low // k * k, None if count.high is None else -(-count.high // k) * k)
+
+
+def protect(
+    table: Table,
+    total: Count,
+    k_of: Callable[[Labels], int],
+    k_total: int,
+    wider: Mapping[int, Callable[[str], str]] | None = None,
+) -> Protected:
     """Cells to withhold so that neither a cell nor a remainder of 1 to k-1 can be told.
 
     Parameters
@@ -43,11 +61,13 @@ def protect(table: Table, total: Count, k_of: Callable[[Labels], int], k_total: 
         Sum of the table, shown beside it.
     k_of, k_total
         Smallest count that may be shown, by cell and for the total; 0 or 1 shows all.
+    wider
+        By axis, the wider label that a label belongs to (IV(a) to IV): their sum is the answer to another question.
     """
     withheld = {labels for labels, count in table.items() if is_small(count, k_of(labels))}
     if not withheld:
         return Protected(frozenset(), is_small(total, k_total))
-    lines = list(_lines(table))
+    lines = list(_lines(table, wider or {}))
     changed = True
     while changed:
         changed = False
@@ -61,10 +81,15 @@ def protect(table: Table, total: Count, k_of: Callable[[Labels], int], k_total: 
     return Protected(frozenset(withheld), exposed or is_small(total, k_total))
 
 
-def _lines(table: Table) -> Iterator[tuple[Labels, ...]]:
-    """Whole table first, then every line of it."""
+def _lines(table: Table, wider: Mapping[int, Callable[[str], str]]) -> Iterator[tuple[Labels, ...]]:
+    """Whole table first, then the labels of each wider one, then every line of it."""
     yield tuple(table)
     width = len(next(iter(table)))
+    for axis, label_of in wider.items():
+        within: dict[Labels, list[Labels]] = defaultdict(list)
+        for labels in table:
+            within[(*labels[:axis], label_of(labels[axis]), *labels[axis + 1 :])].append(labels)
+        yield from (tuple(members) for members in within.values())
     for axis in range(width if width > 1 else 0):
         groups: dict[Labels, list[Labels]] = defaultdict(list)
         for labels in table:

@@ -28,27 +28,23 @@ def merge(query: CaseQuery, text: str, outcomes: Sequence[SourceOutcome], plan: 
     groups = overlap_groups({name: outcome.coverage or Coverage() for name, outcome in counting.items()})
     totals = {name: outcome.answer.total for name, outcome in answered.items() if outcome.answer}
     total = _open(add(totals, groups), complete=complete)
-    cells = _cells(query.by, answered, groups, plan, complete=complete) if query.by else ()
-    return Answer(query, text, total, cells, tuple(outcomes), _overlap_notes(groups))
+    parts = _parts(query.by, answered, plan) if query.by else {}
+    sure = complete or "source" in query.by
+    cells = tuple((labels, _open(add(each, groups), complete=sure)) for labels, each in sorted(parts.items()))
+    return Answer(query, text, total, cells, tuple(outcomes), _overlap_notes(groups), parts)
 
 
-def _cells(
-    by: tuple[str, ...],
-    answered: Mapping[str, SourceOutcome],
-    groups: Sequence[Group],
-    plan: Plan,
-    *,
-    complete: bool,
-) -> tuple[tuple[Labels, Count], ...]:
-    """Table of all sources that answered."""
+def _parts(
+    by: tuple[str, ...], answered: Mapping[str, SourceOutcome], plan: Plan
+) -> Mapping[Labels, Mapping[str, Count]]:
+    """Table of all sources that answered, with what each of them adds."""
     table: dict[Labels, dict[str, Count]] = defaultdict(dict)
     for name, outcome in answered.items():
         step = plan.get(name)
         constants = step.constants if isinstance(step, SourceQuery) else {"source": name}
         for labels, count in cells_of(outcome, by, constants):
             table[labels][name] = count
-    sure = complete or "source" in by
-    return tuple((labels, _open(add(parts, groups), complete=sure)) for labels, parts in sorted(table.items()))
+    return table
 
 
 def cells_of(

@@ -5,7 +5,8 @@ Labels of a cell stand in the order of `by`. A source that did not answer is an 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway.model.capability import Coverage
@@ -115,7 +116,7 @@ class Answer:
     """All sources together, before release.
 
     `cells` are over the full `by` of the query, `source` included; `total.high` is None as soon as one source that
-    was asked did not answer.
+    was asked did not answer. `parts` are what each source adds to a cell.
     """
 
     query: CaseQuery
@@ -124,3 +125,4 @@ class Answer:
     cells: tuple[tuple[Labels, Count], ...]
     outcomes: tuple[SourceOutcome, ...]
     notes: tuple[str, ...] = ()
+    parts: Mapping[Labels, Mapping[str, Count]] = field(default_factory=dict)

@@ -261,3 +261,81 @@ def test_a_year_of_something_that_is_no_date_is_refused(tmp_path: Path) -> None:
     policy.write_text('title = "x"\nreason = "long enough a reason"\nlegal = "x"\n[tiers]\n[fields]\nsex = "year"\n')
     with pytest.raises(BadSettings, match="sex"):
         load_policy(str(policy))
+
+
+def mixed(open_ones: list[tuple[int, int]], counted: list[tuple[int, int]]) -> Gateway:
+    """Registries that give their records beside registries that count from five on."""
+    sources = [ListSource(f"o{i}", girls_and_boys(f"o{i}", *pair)) for i, pair in enumerate(open_ones)]
+    sources += [ListSource(f"c{i}", girls_and_boys(f"c{i}", *pair)) for i, pair in enumerate(counted)]
+    gateway = gateway_of(*sources, deadline_seconds=30)
+    return replace(
+        gateway,
+        policies={each.id: load_policy("open" if each.id.startswith("o") else "count") for each in sources},
+    )
+
+
+PAIRS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=3)
+
+
+@given(PAIRS, PAIRS, st.sampled_from(["", "by=sex", "by=source", "by=source,sex"]))
+@settings(max_examples=120, deadline=None)
+def test_what_records_tell_is_no_cover_for_registries_that_only_count(
+    open_ones: list[tuple[int, int]], counted: list[tuple[int, int]], by: str
+) -> None:
+    answer = ask(mixed(open_ones, counted), by)
+    if answer.total.precision is Precision.EXACT:
+        rest = answer.total.low - sum(map(sum, open_ones))
+        assert not 0 < rest < 5
+    if by != "by=sex":
+        return
+    for (sex,), count in answer.cells:
+        if count.precision is Precision.EXACT:
+            assert not 0 < count.low - sum(pair[sex == "male"] for pair in open_ones) < 5
+
+
+def test_a_page_beside_the_total_does_not_tell_what_a_registry_withholds() -> None:
+    answer = ask(mixed([(19, 0)], [(3, 0)]), "")
+    assert answer.total.precision is Precision.SUPPRESSED
+    whole = ask(mixed([(19, 0)], [(8, 0)]), "")
+    assert (whole.total.low, whole.total.precision) == (27, Precision.EXACT)
+
+
+@pytest.mark.parametrize(
+    ("sure", "open_cases", "bounds"), [(172, 3, (170, 175)), (170, 1, (170, 175)), (9, 6, (9, 15))]
+)
+def test_bounds_that_lie_close_do_not_tell_how_many_cases_are_not_known(
+    sure: int, open_cases: int, bounds: tuple[int, int]
+) -> None:
+    cases = [case(i, "a", sex="female" if i < sure else Absent.UNKNOWN) for i in range(sure + open_cases)]
+    answer = ask(gateway_of(ListSource("a", cases), policy="count"), "sex=female")
+    assert (answer.total.low, answer.total.high) == bounds
+    assert answer.sources[0].total is not None
+    assert (answer.sources[0].total.low, answer.sources[0].total.high) == bounds
+
+
+@given(st.integers(5, 40), st.integers(1, 4), st.integers(0, 30))
+@settings(max_examples=60, deadline=None)
+def test_close_bounds_beside_records_are_opened_for_the_part_without_records(
+    sure: int, open_cases: int, recorded: int
+) -> None:
+    cases = [case(i, "c0", sex="female" if i < sure else Absent.UNKNOWN) for i in range(sure + open_cases)]
+    sources = [ListSource("o0", girls_and_boys("o0", recorded, 0)), ListSource("c0", cases)]
+    gateway = gateway_of(*sources, deadline_seconds=30)
+    answer = ask(
+        replace(gateway, policies={"o0": load_policy("open"), "c0": load_policy("count")}), "sex=female&by=source"
+    )
+    for count, known in ((answer.total, recorded), (answer.sources[0].total, 0), (dict(answer.cells)[("c0",)], 0)):
+        assert count is not None
+        assert count.high is not None
+        assert (count.low - known) % 5 == (count.high - known) % 5 == 0
+        assert count.low <= sure + known <= sure + open_cases + known <= count.high
+
+
+def test_subgroups_are_withheld_so_that_their_group_does_not_tell_them() -> None:
+    neuroblastoma = [case(i, "a") for i in range(68)]
+    other = [case(68 + i, "a", diagnosis=Diagnosis("C47.9", 9522, 3)) for i in range(2)]
+    kidney = [case(70 + i, "a", diagnosis=Diagnosis("C64.9", 8960, 3)) for i in range(30)]
+    gateway = gateway_of(ListSource("a", [*neuroblastoma, *other, *kidney]), policy="count")
+    outer, inner = (dict(ask(gateway, f"by={name}").cells) for name in ("iccc_main", "iccc_group"))
+    assert outer["IV",].low == 70
+    assert {count.precision for (label,), count in inner.items() if label.startswith("IV(")} == {Precision.SUPPRESSED}
