@@ -23,7 +23,7 @@ from gateway.disclosure.released import (
     ReleasedGroup,
     ReleasedSource,
 )
-from gateway.disclosure.suppress import Protected, is_narrow, is_small, protect, widened
+from gateway.disclosure.suppress import Protected, is_small, protect, widened
 from gateway.model.answer import ANSWERED, Answer, Labels, SourceOutcome
 from gateway.model.capability import Coverage, Granularity
 from gateway.model.case import Case, Diagnosis
@@ -148,12 +148,13 @@ def release(
     of_sources = _protected_sources(answer, rules, told)
     table = _Table(answer, minimum, k_total, told)
     of_cells = table.protected(of_sources)
-    k = k_total if table.is_narrow(counted, minimum) else 0
-    cells = table.released(of_cells.withheld, k)
-    sources = tuple(_source(outcome, rules[outcome.id], of_sources, of_cells, shown, k) for outcome in answer.outcomes)
+    cells = table.released(of_cells.withheld)
+    sources = tuple(
+        _source(outcome, rules[outcome.id], of_sources, of_cells, shown, k_total) for outcome in answer.outcomes
+    )
     total_withheld = of_cells.total_withheld or of_sources.total_withheld or is_small(answer.total, k_total)
     parts = {name: outcome.answer.total for name, outcome in counted.items() if outcome.answer}
-    total = _suppressed_count() if total_withheld else _count(table.opened(answer.total, parts, k))
+    total = _suppressed_count() if total_withheld else _count(table.opened(answer.total, parts))
     if bounded_by_policy or level is Granularity.BOOLEAN:
         cells, total = (), _existence(answer.total, k_total)
     return ReleasedAnswer(
@@ -273,7 +274,7 @@ def _source(
 ) -> ReleasedSource:
     """A source's part; where the cells withhold the total, the totals of sources would tell it by their sum.
 
-    `k` is what bounds are opened to, 0 where they may be told.
+    `k` is what its bounds are put outwards to multiples of.
     """
     total = None
     if outcome.excluded:
@@ -358,37 +359,25 @@ class _Table:
         withheld = frozenset(table) if of_sources.total_withheld else found.withheld | whole.withheld
         return Protected(withheld, found.total_withheld or whole.total_withheld)
 
-    def released(self, withheld: frozenset[Labels], k: int) -> tuple[tuple[Labels, ReleasedCount], ...]:
+    def released(self, withheld: frozenset[Labels]) -> tuple[tuple[Labels, ReleasedCount], ...]:
         """Cells as they leave."""
         parts = self._answer.parts
         return tuple(
             (
                 labels,
-                _suppressed_count() if labels in withheld else _count(self.opened(count, parts.get(labels, {}), k)),
+                _suppressed_count() if labels in withheld else _count(self.opened(count, parts.get(labels, {}))),
             )
             for labels, count in self._answer.cells
         )
 
-    def opened(self, count: Count, parts: Mapping[str, Count], k: int) -> Count:
-        """A count whose bounds are opened to multiples of k, but for what sources tell by their records."""
-        if k <= 1 or count.low == count.high:
+    def opened(self, count: Count, parts: Mapping[str, Count]) -> Count:
+        """A count whose bounds are put outwards to multiples of k, but for what sources tell by their records."""
+        if self._k <= 1 or count.low == count.high:
             return count
         known = _sum(part for name, part in parts.items() if name in self._told)
-        rest = widened(_less(count, known), k)
+        rest = widened(_less(count, known), self._k)
         low = min(count.low, known.low + rest.low)
         return Count(low, None if rest.high is None or known.high is None else known.high + rest.high)
-
-    def is_narrow(self, counted: Mapping[str, SourceOutcome], minimum: Mapping[str, int]) -> bool:
-        """Whether bounds lie so close that their difference tells a count of 1 to k-1."""
-        if self._k <= 1:
-            return False
-        totals = {name: outcome.answer.total for name, outcome in counted.items() if outcome.answer}
-        others = {name: count for name, count in totals.items() if name not in self._told}
-        return (
-            any(is_narrow(count, minimum.get(name, 0)) for name, count in others.items())
-            or is_narrow(_sum(others.values()), self._k)
-            or any(is_narrow(count, self._k) for count in self._others().values())
-        )
 
     def _others(self) -> dict[Labels, Count]:
         """What sources that give no records hold in each cell."""

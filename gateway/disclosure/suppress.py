@@ -32,13 +32,11 @@ def is_small(count: Count, k: int) -> bool:
     return 0 < count.low < k or (count.high is not None and 0 < count.high < k)
 
 
-def is_narrow(count: Count, k: int) -> bool:
-    """Whether 1 to k-1 cases make the difference of the bounds: they are what is not known, the answer to another question."""
-    return count.high is not None and 0 < count.high - count.low < k
-
-
 def widened(count: Count, k: int) -> Count:
-    """Bounds put outwards to multiples of k, so that their difference tells nothing; what is exact stays."""
+    """Bounds put outwards to multiples of k; what is exact stays.
+
+    Their difference is how many cases are not known, which is the count of another question: it may be 1 to k-1.
+    """
     if count.low == count.high or k <= 1:
         return count
     return Count(count.low // k * k, None if count.high is None else -(-count.high // k) * k)
