@@ -6,21 +6,27 @@ Each is a list of plain resources and a table of search parameters; read and sea
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import unicodedata
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from gateway.disclosure.released import ReleasedAnswer
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door, Reply
 from gateway.doors.fhir.interactions.read import check_parameters
+from gateway.doors.fhir.render.bundle import issues_of_sources
 from gateway.doors.fhir.render.links import links
 from gateway.doors.fhir.search.controls import CONTROL_NAMES, CURSOR, DEFAULTS, Controls, applied, controlled
 from gateway.doors.fhir.search.dates import Span, span_of
 from gateway.doors.fhir.search.grammar import alternatives, prefixed, token, unescape
+from gateway.doors.fhir.search.parameters import SEARCHABLE
+from gateway.doors.fhir.search.parse import Search
 from gateway.doors.fhir.served import Declared, Interaction
 from gateway.doors.fhir.wire.outcome import issue, outcome
 from gateway.doors.fhir.wire.request import Asked
-from gateway.errors import BadQuestion, NotFound, Unsupported
+from gateway.errors import BadQuestion, Expired, NotFound, Unsupported
 
 Values = Callable[[Resource], Sequence[str]]
 """Values of a resource for a parameter; of a token `system|code` or `|code`."""
@@ -29,8 +35,12 @@ Test = Callable[[Sequence[str], str], bool]
 """Values of a resource, and one asked value -> whether they match."""
 
 Resources = Callable[[Door, Asked], Awaitable[Sequence[Resource]]]
+Answers = Callable[[Door, Asked], Awaitable[Sequence[ReleasedAnswer]]]
 
 HL7 = "http://hl7.org/fhir/SearchParameter"
+COUNTS = Search(SEARCHABLE["Condition"], controls=Controls(count_only=True))
+"""What the counts in resources are like for the issues of their sources: a search for the total alone."""
+SIGN_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +115,71 @@ def read_of(resources: Resources, *, constant: bool = False) -> Interaction:
     return read
 
 
-def search_of(resources: Resources, parameters: Sequence[HeldParameter], *, constant: bool = False) -> Interaction:
-    """Interaction search-type; `_id` is always there. `constant` as for a read."""
+def search_of(
+    resources: Resources,
+    parameters: Sequence[HeldParameter],
+    *,
+    constant: bool = False,
+    answers: Answers | None = None,
+) -> Interaction:
+    """Interaction search-type; `_id` is always there.
+
+    Parameters
+    ----------
+    constant
+        As for a read.
+    answers
+        What the resources are made of, where registries are asked for them: an entry of mode outcome names each that
+        did not fully answer.
+    """
     known = {parameter.name: parameter for parameter in (ID, *parameters)}
 
     async def search(door: Door, asked: Asked) -> Reply:
         wanted = _parse(asked, known)
+        pages = Pages(door, asked, wanted.applied, constant=constant)
+        start = pages.start(wanted.controls.cursor)
         found = [item for item in await resources(door, asked) if all(test(item) for test in wanted.tests)]
-        return Reply(_search_set(door, asked, wanted, found), lasting=constant)
+        said = issues_of_sources(COUNTS, await answers(door, asked)) if answers else []
+        return Reply(_search_set(wanted, found, start, pages, [*wanted.ignored, *said]), lasting=constant)
 
     return search
+
+
+class Pages:
+    """Pages of one search and their tokens: signed, of this question, and of the snapshots that the resources hang on."""
+
+    def __init__(self, door: Door, asked: Asked, applied: Sequence[tuple[str, str]], *, constant: bool) -> None:
+        self.base = f"{door.base}/{asked.resource}"
+        self._salt = door.gateway.salt
+        self._question = repr((asked.resource, [pair for pair in applied if pair[0] != "_format"]))
+        self._snapshots = "" if constant else repr(sorted(door.gateway.snapshots().items(), key=lambda item: item[0]))
+
+    def start(self, cursor: str | None) -> int:
+        """Number of resources before a page.
+
+        Raises
+        ------
+        BadQuestion
+            The token was not made here, or for another question.
+        Expired
+            A registry answers from another snapshot now.
+        """
+        if cursor is None:
+            return 0
+        offset, _, signs = cursor.partition(".")
+        signature, _, stamp = signs.partition(".")
+        if not (offset.isascii() and offset.isdecimal() and hmac.compare_digest(signature, self._sign(offset))):
+            raise BadQuestion("this page token is broken", where=CURSOR, expected="a link of an earlier answer")
+        if not hmac.compare_digest(stamp, self._sign(self._snapshots)):
+            raise Expired("the data has been renewed since this page was made", where=CURSOR, expected="a new search")
+        return int(offset)
+
+    def token(self, start: int) -> str:
+        """Token of the page that starts there."""
+        return f"{start}.{self._sign(str(start))}.{self._sign(self._snapshots)}"
+
+    def _sign(self, text: str) -> str:
+        return hmac.new(self._salt, f"{self._question} {text}".encode(), hashlib.sha256).hexdigest()[:SIGN_DIGITS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,32 +244,25 @@ def _test(parameter: HeldParameter, modifier: str, value: str, name: str) -> Cal
     return lambda resource: any(test(values(resource), each) for each in wanted)
 
 
-def _search_set(door: Door, asked: Asked, wanted: _Wanted, found: Sequence[Resource]) -> Resource:
+def _search_set(
+    wanted: _Wanted, found: Sequence[Resource], start: int, pages: Pages, issues: Sequence[Resource]
+) -> Resource:
     controls = wanted.controls
-    start = _offset(controls)
     end = start + controls.count
     shown = [] if controls.count_only else found[start:end]
-    following = str(end) if end < len(found) and not controls.count_only else None
-    entries = [
-        {"fullUrl": f"{door.base}/{asked.resource}/{item['id']}", "resource": item, "search": {"mode": "match"}}
-        for item in shown
+    following = pages.token(end) if end < len(found) and not controls.count_only else None
+    entries: list[Resource] = [
+        {"fullUrl": f"{pages.base}/{item['id']}", "resource": item, "search": {"mode": "match"}} for item in shown
     ]
-    if wanted.ignored:
-        entries.append({"resource": outcome(list(wanted.ignored)), "search": {"mode": "outcome"}})
+    if issues:
+        entries.append({"resource": outcome(list(issues)), "search": {"mode": "outcome"}})
     bundle: Resource = {
         "resourceType": "Bundle",
         "type": "searchset",
         **({"total": len(found)} if controls.total else {}),
-        "link": links(f"{door.base}/{asked.resource}", wanted.applied, controls.cursor, following),
+        "link": links(pages.base, wanted.applied, controls.cursor, following),
     }
     return {**bundle, "entry": entries} if entries else bundle
-
-
-def _offset(controls: Controls) -> int:
-    cursor = controls.cursor or "0"
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 6):
-        raise BadQuestion("this page token is broken", where=CURSOR, expected="a link of an earlier answer")
-    return int(cursor)
 
 
 # --- comparisons ------------------------------------------------------------------------------------------------------

@@ -108,7 +108,7 @@ class ServedType:
             "documentation": self.documentation,
             "interaction": interactions,
             "versioning": "versioned" if self.vread else "no-version",
-            "conditionalRead": "full-support" if interactions else None,
+            "conditionalRead": ("full-support" if self.vread else "not-match") if interactions else None,
             "searchInclude": list(self.includes),
             "searchRevInclude": list(self.reverse_includes),
             "searchParam": [parameter.element() for parameter in self.parameters],

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import pytest
 
+from gateway.doors.fhir import create
+from gateway.errors import SourceUnavailable
 from tests.doors.fhir.client import Client, issues, link_of, matches
+from tests.doors.fhir.registries import gateway_of, make_cases, registry
 from tests.doors.fhir.validation import OfficialSchemas
 
 ICCC3 = "http://terminology.hl7.org/CodeSystem/iccc-3"
@@ -227,3 +231,35 @@ def test_a_page_that_no_link_has_is_refused(client: Client, kind: str, cursor: s
 def test_the_self_link_tells_the_count_that_was_applied(client: Client, asked: str, applied: str) -> None:
     link = link_of(client.json(f"/ValueSet?_count={asked}"), "self") or ""
     assert link.endswith(f"/ValueSet?_count={applied}")
+
+
+def test_a_page_token_is_signed_and_of_its_question(client: Client) -> None:
+    page = client.json("/StructureDefinition?_count=2")
+    link = str(link_of(page, "next"))
+    token = link.partition("_cursor=")[2]
+    assert matches(client.json(f"/StructureDefinition?_count=2&_cursor={token}"))
+    changed = token.replace("2.", "4.", 1)
+    for other in (changed, "2", "999", f"{token}0", "-1", ".."):
+        answer = client.get(f"/StructureDefinition?_count=2&_cursor={other}")
+        assert answer.status_code in (400, 410), other
+        assert issues(answer.json())[0]["location"] == ["http._cursor"]
+    assert client.get(f"/StructureDefinition?_count=2&status=active&_cursor={token}").status_code == 400
+
+
+@pytest.mark.parametrize("kind", ["Group", "Library"])
+def test_registries_that_did_not_answer_are_named_beside_what_is_made_of_their_counts(kind: str) -> None:
+    fine = registry("fine", "FR", make_cases("fine", "FR", 30, 1))
+    gone = registry("gone", "DE", [], error=SourceUnavailable("the database cannot be reached"))
+    found = Client(create(gateway_of(fine, gone))).json(f"/{kind}?_count=1000")
+    assert any("source gone" in issue["details"]["text"] for issue in issues(found))
+    assert {entry["search"]["mode"] for entry in found["entry"]} == {"match", "outcome"}
+
+
+def test_a_page_of_cohorts_is_gone_when_a_registry_was_loaded_anew() -> None:
+    one = registry("one", "FR", make_cases("one", "FR", 30, 1))
+    client = Client(create(gateway_of(one)))
+    link = str(link_of(client.json("/Group?_count=7"), "next"))
+    one.ability = replace(one.ability, snapshot="one-2")
+    answer = client.get(link.partition("/fhir")[2])
+    assert answer.status_code == 410
+    assert issues(answer.json())[0]["location"] == ["http._cursor"]

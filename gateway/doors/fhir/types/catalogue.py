@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gateway.disclosure.released import ReleasedAnswer
 from gateway.doors.fhir.catalogue import DOORS, broken_registry, data_set, endpoint, operator, registry
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.held import (
     HL7,
     PUBLICATION_STATUS,
+    Answers,
     HeldParameter,
     Resources,
     codes,
@@ -41,19 +43,29 @@ async def endpoints(door: Door, _asked: Asked) -> Sequence[Resource]:
 
 async def libraries(door: Door, asked: Asked) -> Sequence[Resource]:
     """The definition of the measures, then the data set of each registry that is open."""
-    answer = await door.gateway.ask(CaseQuery(by=("source",)), door.requester(asked))
+    (answer,) = await _counted(door, asked)
     released = {source.id: source for source in answer.sources}
     abilities = sorted(door.gateway.capabilities().items())
     return [question_library(), *(data_set(door, name, ability, released.get(name)) for name, ability in abilities)]
 
 
+async def _counted(door: Door, asked: Asked) -> Sequence[ReleasedAnswer]:
+    """Cases by registry."""
+    return [await door.gateway.ask(CaseQuery(by=("source",)), door.requester(asked))]
+
+
 def _served(
-    name: str, resources: Resources, parameters: Sequence[HeldParameter], documentation: str, not_created: str = ""
+    name: str,
+    resources: Resources,
+    parameters: Sequence[HeldParameter],
+    documentation: str,
+    not_created: str = "",
+    answers: Answers | None = None,
 ) -> ServedType:
     return ServedType(
         name,
         read=read_of(resources),
-        search=search_of(resources, parameters),
+        search=search_of(resources, parameters, answers=answers),
         parameters=tuple(parameter.declared for parameter in (HELD_ID, *parameters)),
         documentation=documentation,
         not_created=not_created,
@@ -101,5 +113,6 @@ SERVED: tuple[ServedType, ...] = (
         LIBRARY,
         documentation="How the measures are defined, and the data set of each registry with its declared coverage.",
         not_created=NO_CQL,
+        answers=_counted,
     ),
 )

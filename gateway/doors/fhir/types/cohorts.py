@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from gateway.disclosure.released import ReleasedAnswer
 from gateway.disclosure.together import nested
 from gateway.doors.fhir.cohort import EDITION, cohort
 from gateway.doors.fhir.definitions import Resource
@@ -34,17 +35,22 @@ class _Groups:
 async def cohorts(door: Door, asked: Asked) -> Sequence[Resource]:
     """Every cohort, in the order of the classification."""
     groups = _groups(door.gateway.terminology)
-    outer, inner = await asyncio.gather(
-        *(
-            door.gateway.ask(CaseQuery(by=(dimension,), unit=Unit.PATIENTS), door.requester(asked))
-            for dimension in ("iccc_main", "iccc_group")
-        )
-    )
+    outer, inner = await tables(door, asked)
     counts = nested(outer, inner, groups.children)
     return [
         cohort(door, code, label, counts[code], outer if code in groups.children else inner)
         for code, label in groups.labels.items()
     ]
+
+
+async def tables(door: Door, asked: Asked) -> Sequence[ReleasedAnswer]:
+    """Patients by main group and by subgroup."""
+    return await asyncio.gather(
+        *(
+            door.gateway.ask(CaseQuery(by=(dimension,), unit=Unit.PATIENTS), door.requester(asked))
+            for dimension in ("iccc_main", "iccc_group")
+        )
+    )
 
 
 def _groups(terminology: Terminology) -> _Groups:
@@ -72,7 +78,7 @@ SERVED: tuple[ServedType, ...] = (
     ServedType(
         "Group",
         read=read_of(cohorts),
-        search=search_of(cohorts, PARAMETERS),
+        search=search_of(cohorts, PARAMETERS, answers=tables),
         documentation=(
             f"The patients of each ICCC-3 main group and subgroup, edition {EDITION}; quantity is what the registries "
             "release, and members are not listed."
