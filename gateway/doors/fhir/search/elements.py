@@ -6,7 +6,7 @@ Read from profiles/fhir/elements.tsv, which gateway.doors.fhir.search.build_elem
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -21,8 +21,7 @@ class Element:
     Attributes
     ----------
     type
-        Name of its type; `boolean`, `integer`, `decimal`, `string` for any other primitive, `xhtml`, or `Resource` for
-        any resource.
+        Name of its type, a primitive in small letters, or `Resource` for any resource.
     many
         Whether it is a list.
     summary
@@ -31,6 +30,10 @@ class Element:
         Whether a resource must have it.
     choice
         Name before `[x]`, '' where it is no choice of types.
+    rank
+        Its place among the elements of its type; those of one choice, of which there is one, have the same.
+    codes
+        Codes of its required binding, empty where any code may stand.
     """
 
     name: str
@@ -39,14 +42,19 @@ class Element:
     summary: bool
     mandatory: bool
     choice: str
+    rank: int = 0
+    codes: frozenset[str] = frozenset()
+    primitive: bool = field(init=False)
+    """Whether its value is no object."""
 
-    @property
-    def primitive(self) -> bool:
-        """Whether its value is no object."""
-        return self.type[0].islower()
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "primitive", self.type[0].islower())
 
 
 Elements = Mapping[str, Element]
+
+JUDGED_ALONE = frozenset({"BundleEntryRequest"})
+"""Types whose values are texts here: what an entry of a batch asks is judged entry by entry."""
 
 
 @cache
@@ -55,9 +63,15 @@ def types() -> Mapping[str, Elements]:
     found: dict[str, dict[str, Element]] = {}
     text = (resources.files("profiles") / "fhir" / "elements.tsv").read_text("utf-8")
     for line in text.splitlines()[1:]:
-        owner, name, kind, flags, choice = line.split("\t")
-        element = Element(name, kind, "*" in flags, "S" in flags, "1" in flags, choice)
-        found.setdefault(owner, {})[name] = element
+        owner, name, kind, flags, choice, codes = line.split("\t")
+        elements = found.setdefault(owner, {})
+        if owner in JUDGED_ALONE and kind[0].islower():
+            kind, codes = "string", ""
+        rank = len(elements)
+        if choice and (before := elements[next(reversed(elements))]).choice == choice:
+            rank = before.rank
+        bound = frozenset(codes.split("|")) if codes else frozenset()
+        elements[name] = Element(name, kind, "*" in flags, "S" in flags, "1" in flags, choice, rank=rank, codes=bound)
     return found
 
 

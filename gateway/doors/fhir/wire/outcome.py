@@ -26,8 +26,8 @@ LONGEST_TEXT = 2000
 PATH = "path"
 """What is at fault where nothing else of the request is: what was asked for."""
 
-_ELEMENT = re.compile(r"(?:Bundle|Parameters)(?:\.[A-Za-z_]\w*(?:\[\d+\])?)+", re.ASCII)
-_UNPRINTABLE = re.compile(r"[^\S \t\r\n]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
+_ELEMENT = re.compile(r"(?:Bundle|Parameters)(?:\.[A-Za-z_]\w{0,63}(?:\[\d{1,9}\])?){1,200}", re.ASCII)
+_UNPRINTABLE = re.compile(r"[^\S \t\r\n]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]")
 
 KINDS: Mapping[str, Kind] = {
     "incorrect": Kind(400, "invalid"),
@@ -96,11 +96,6 @@ def issue(
 def printable(text: str) -> str:
     """Text that a FHIR string can hold (R4 datatypes.html: no control character, no blank but the plain ones)."""
     return _UNPRINTABLE.sub("\ufffd", text[:LONGEST_TEXT])
-
-
-def is_printable(text: str) -> bool:
-    """Whether a FHIR string can hold a text as it is."""
-    return _UNPRINTABLE.search(text) is None
 
 
 def outcome(issues: list[Resource]) -> Resource:
