@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.search.elements import is_resource, types
+from gateway.doors.fhir.terminology.filters import OP_OF_R5
 from gateway.doors.fhir.terminology.known import BACKWARD, FORWARD
 from gateway.doors.fhir.terminology.lexical import TYPES, check_version, read_text
 from gateway.doors.fhir.terminology.parameters import PARAMETERS
+from gateway.doors.fhir.wire.from_xml import LATER
 from gateway.errors import BadQuestion
 
 TEXTS = frozenset({"string", "code", "uri", "url", "canonical", "id", "oid", "uuid", "markdown"})
@@ -122,11 +124,30 @@ def _check_version(resource: Resource, place: str) -> None:
 
 def _check_part(part: Resource, place: str) -> None:
     _check_version(part, place)
-    if None in part.get("valueSet", ()):
-        where = f"{place}.valueSet[{part['valueSet'].index(None)}]"
+    named = part.get("valueSet") or [None for _ in part.get("_valueSet", ())]
+    if None in named:
+        where = f"{place}.valueSet[{named.index(None)}]"
         raise BadQuestion("this has no value", where=where, expected="the URL of a value set")
+    for element in part.get("filter", ()):
+        if element.get("op") in LATER:
+            _put_beside(element)
     for index, concept in enumerate(part.get("concept", ())):
         _check_designations(concept, f"{place}.concept[{index}]")
+
+
+def _put_beside(element: Resource) -> None:
+    """Write an operator of later versions as R4 does, as an extension."""
+    known = element.get("_op", {})
+    extension = {"url": OP_OF_R5, "valueCode": element["op"]}
+    beside = {"_op": {**known, "extension": [*known.get("extension", ()), extension]}}
+    renamed = [
+        each
+        for name, value in element.items()
+        if name != "_op"
+        for each in (beside if name == "op" else {name: value}).items()
+    ]
+    element.clear()
+    element.update(renamed)
 
 
 def _check_concepts(owner: Resource, place: str) -> None:

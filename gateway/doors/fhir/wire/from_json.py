@@ -13,7 +13,7 @@ import orjson
 
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.search.elements import Element, Elements, is_resource, types
-from gateway.doors.fhir.wire.from_xml import BROUGHT, DEEPEST, Inside, expected_of, is_left_out, some_of
+from gateway.doors.fhir.wire.from_xml import BROUGHT, DEEPEST, Inside, expected_of, is_later, is_left_out, some_of
 from gateway.doors.fhir.wire.primitives import TEXTS, is_value, plain
 from gateway.errors import BadQuestion
 
@@ -105,7 +105,7 @@ def _check_elements(value: Resource, table: Elements, place: Place, inside: Insi
         element = table.get(name)
         if element is not None:
             if element.primitive and not element.many:
-                value[name] = _primitive(item, element, (place, name))
+                value[name] = _primitive(item, element, (place, name), inside)
             elif element.many:
                 if not _check_list(value, item, element, (place, name), inside):
                     strange.append(name)
@@ -131,6 +131,8 @@ def _check_elements(value: Resource, table: Elements, place: Place, inside: Insi
         del value[name]
     if not value:
         raise BadQuestion("this element is empty", where=_path(place), expected="elements, or leave it out")
+    if table is types()["Extension"] and "url" not in value:
+        raise BadQuestion("an extension has no url", where=_path(place), expected="the url of its definition")
     if not ordered:
         _put_in_order(value, table)
 
@@ -154,7 +156,7 @@ def _check_list(owner: Resource, items: Any, element: Element, place: Place, ins
         for index, item in enumerate(items):
             if item is None and isinstance(beside, list) and len(beside) > index and beside[index] is not None:
                 continue
-            items[index] = _primitive(item, element, (place, f"[{index}]"))
+            items[index] = _primitive(item, element, (place, f"[{index}]"), inside)
         return True
     strange = []
     for index, item in enumerate(items):
@@ -180,9 +182,9 @@ def _check_item(item: Any, element: Element, place: Place, inside: Inside) -> No
         _check_elements(item, types()[kind], place, inside.deeper())
 
 
-def _primitive(item: Any, element: Element, place: Place) -> Any:
+def _primitive(item: Any, element: Element, place: Place, inside: Inside) -> Any:
     """Check a value, and give it as it is read."""
-    if not is_value(item, element):
+    if not is_value(item, element) and not (inside.loose and is_later(item, element)):
         what = "is null" if item is None else "is empty" if item == "" else f"is no {element.type}"
         raise BadQuestion(f"this {what}", where=_path(place), expected=expected_of(element))
     return plain(item) if element.type in TEXTS else item

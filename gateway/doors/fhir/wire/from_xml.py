@@ -24,6 +24,10 @@ DEEPEST = 64
 BROUGHT = "tx-resource"
 """Parameter whose resource may be of another version of FHIR: what R4 does not have is left out there, not refused."""
 
+LATER = frozenset({"child-of", "descendent-leaf"})
+OF_FILTERS = "descendent-of"
+"""Operators of a filter that R4 does not have, and one by which the codes of its operators are known."""
+
 _STEP = re.compile(r"[A-Za-z]\w{0,40}", re.ASCII)
 _TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}")
 _DECLARED = re.compile(r"""<\?xml\s[^>]*?\sencoding\s*=\s*["']([^"'>]*)["']""")
@@ -172,11 +176,15 @@ def _complex(element: etree._Element, table: Elements, place: str, inside: Insid
     attributes = _attributes_of(element, table)
     _check_attributes(element, attributes, place)
     written = {
-        name: _typed(str(element.attrib[name]), table[name], place) for name in attributes if name in element.attrib
+        name: _typed(str(element.attrib[name]), table[name], f"{place}.{name}", inside)
+        for name in attributes
+        if name in element.attrib
     }
     found = {**written, **_children(element, table, place, inside.deeper())}
     if not found:
         raise BadQuestion("this element is empty", where=place, expected="elements, or leave it out")
+    if table is types()["Extension"] and "url" not in found:
+        raise BadQuestion("an extension has no url", where=place, expected="the url of its definition")
     return found
 
 
@@ -189,15 +197,15 @@ def _attributes_of(element: etree._Element, table: Elements) -> tuple[str, ...]:
 def _primitive(element: etree._Element, definition: Element, place: str, inside: Inside) -> tuple[Any, Resource | None]:
     _check_attributes(element, ("id", "value"), place)
     text = element.attrib.get("value")
-    value = None if text is None else _typed(str(text), definition, place)
-    extra = {"id": _typed(str(element.attrib["id"]), ID, place)} if "id" in element.attrib else {}
+    value = None if text is None else _typed(str(text), definition, place, inside)
+    extra = {"id": _typed(str(element.attrib["id"]), ID, f"{place}.id", inside)} if "id" in element.attrib else {}
     extra |= _children(element, _EXTENSIONS, place, inside.deeper()) if len(element) else {}
     if value is None and not extra:
         raise BadQuestion("has neither value nor extension", where=place, expected="an attribute value")
     return value, extra or None
 
 
-def _typed(text: str, element: Element, place: str) -> bool | int | float | str:
+def _typed(text: str, element: Element, place: str, inside: Inside) -> bool | int | float | str:
     """Value of an attribute."""
     kind = element.type
     if kind == "boolean" and text in {"true", "false"}:
@@ -206,7 +214,7 @@ def _typed(text: str, element: Element, place: str) -> bool | int | float | str:
         number = number_of(text, kind)
         if number is not None:
             return number
-    elif is_value(text, element):
+    elif is_value(text, element) or (inside.loose and is_later(text, element)):
         return plain(text) if kind in TEXTS else text
     raise BadQuestion(f"this is no {kind}", where=place, expected=expected_of(element))
 
@@ -216,6 +224,11 @@ def expected_of(element: Element) -> str:
     if element.codes:
         return f"one of {', '.join(sorted(element.codes))}"
     return f"a {element.type} as FHIR R4 writes it"
+
+
+def is_later(value: object, element: Element) -> bool:
+    """Whether a value is a code of later versions of FHIR that is known here."""
+    return value in LATER and OF_FILTERS in element.codes
 
 
 def is_left_out(name: object) -> bool:

@@ -49,6 +49,7 @@ ISSUE_OF_STATUS: Mapping[int, str] = {
     404: "not-found",
     405: "not-supported",
     406: "not-supported",
+    412: "conflict",
     413: "too-long",
     415: "not-supported",
     429: "throttled",
@@ -56,7 +57,7 @@ ISSUE_OF_STATUS: Mapping[int, str] = {
 }
 WHERE_OF_STATUS: Mapping[int, str] = {405: "method", 413: "body"}
 """What of the request is at fault, else its path."""
-WHERE_IN_TEXT = frozenset({406, 415})
+WHERE_IN_TEXT = frozenset({406, 412, 415})
 """Statuses whose text begins with it."""
 WORDS_OF_STATUS: Mapping[str, str] = {
     "Not Found": "there is nothing at this path; metadata lists the resource types and interactions that are served",

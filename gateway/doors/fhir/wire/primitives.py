@@ -48,6 +48,8 @@ _FORMS: Mapping[str, re.Pattern[str]] = {
     "base64Binary": re.compile(rf"(?=.*[^ \t\r\n])[ \t\r\n]*+{_BASE64}", re.ASCII | re.DOTALL),
 }
 _MATCHES: Mapping[str, Callable[[str], object]] = {kind: form.fullmatch for kind, form in _FORMS.items()}
+_OPEN = frozenset({"uri", "url", "canonical", "code"})
+"""Types that take letters of any script."""
 _DATED = frozenset({"date", "dateTime", "instant"})
 
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -90,7 +92,7 @@ def has_form(text: str, kind: str) -> bool:
         return False
     if kind in _DATED:
         return len(text) < DAY or _is_day(text[:DAY])
-    return _UNFIT.search(text) is None
+    return kind not in _OPEN or _UNFIT.search(text) is None
 
 
 def plain(text: str) -> str:
