@@ -100,8 +100,12 @@ def _rows(name: str) -> Iterator[tuple[str, str, str, str, str]]:
             continue
         flags = ("*" if many else "") + ("S" if said.get("summary_element_property") else "")
         flags += "1" if said.get("element_required") or said.get("one_of_many_required") or field.is_required() else ""
+        choice = said.get("one_of_many", "")
         codes = CODES.get((name, element), said.get("enum_values", ()) if kind == "code" else ())
-        yield element, kind, flags, said.get("one_of_many", ""), "|".join(codes)
+        yield element, kind, flags, choice, "|".join(codes)
+        if element == f"{choice}Markdown" and f"{choice}Meta" not in properties:
+            # The models leave it out of most choices of any type.
+            yield f"{choice}Meta", "Meta", flags, choice, ""
 
 
 def _type(annotation: Any) -> tuple[str, bool]:
