@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import Any
 
@@ -51,7 +51,27 @@ class Element:
         object.__setattr__(self, "primitive", self.type[0].islower())
 
 
-Elements = Mapping[str, Element]
+class Elements(dict[str, Element]):
+    """Elements of a type by name, in their order."""
+
+    @cached_property
+    def required(self) -> tuple[tuple[str, ...], ...]:
+        """Names of the elements that must be there; of a choice, all of which one must be."""
+        found: dict[str, tuple[str, ...]] = {}
+        for element in self.values():
+            if element.mandatory:
+                name = element.choice or element.name
+                found[name] = (*found.get(name, ()), element.name)
+        return tuple(found.values())
+
+    def missing(self, value: Resource) -> list[tuple[str, ...]]:
+        """What must be there and is not, each by the names that it may have."""
+        return [
+            names
+            for names in self.required
+            if names[0] not in value and not any(name in value or f"_{name}" in value for name in names)
+        ]
+
 
 JUDGED_ALONE = frozenset({"BundleEntryRequest"})
 """Types whose values are texts here: what an entry of a batch asks is judged entry by entry."""
@@ -60,11 +80,11 @@ JUDGED_ALONE = frozenset({"BundleEntryRequest"})
 @cache
 def types() -> Mapping[str, Elements]:
     """Elements by name, by type of resource or data type, in the order of the specification."""
-    found: dict[str, dict[str, Element]] = {}
+    found: dict[str, Elements] = {}
     text = (resources.files("profiles") / "fhir" / "elements.tsv").read_text("utf-8")
     for line in text.splitlines()[1:]:
         owner, name, kind, flags, choice, codes = line.split("\t")
-        elements = found.setdefault(owner, {})
+        elements = found.setdefault(owner, Elements())
         if owner in JUDGED_ALONE and kind[0].islower():
             kind, codes = "string", ""
         rank = len(elements)
@@ -77,7 +97,7 @@ def types() -> Mapping[str, Elements]:
 
 def is_resource(name: str) -> bool:
     """Whether this is a resource type of the table."""
-    return "implicitRules" in types().get(name, {})
+    return "implicitRules" in types().get(name, ())
 
 
 def in_order(value: Resource, kind: str) -> Resource:

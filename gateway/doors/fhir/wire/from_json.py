@@ -13,7 +13,16 @@ import orjson
 
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.search.elements import Element, Elements, is_resource, types
-from gateway.doors.fhir.wire.from_xml import BROUGHT, DEEPEST, Inside, expected_of, is_later, is_left_out, some_of
+from gateway.doors.fhir.wire.from_xml import (
+    BROUGHT,
+    DEEPEST,
+    Inside,
+    check_required,
+    expected_of,
+    is_later,
+    is_left_out,
+    some_of,
+)
 from gateway.doors.fhir.wire.primitives import TEXTS, is_value, plain
 from gateway.errors import BadQuestion
 
@@ -109,8 +118,9 @@ def _check_elements(value: Resource, table: Elements, place: Place, inside: Insi
             elif element.many:
                 if not _check_list(value, item, element, (place, name), inside):
                     strange.append(name)
-            elif element.type == "Resource" and value.get("name") == BROUGHT:
-                _check_item(item, element, (place, name), Inside(inside.depth, loose=True))
+            elif element.type == "Resource" and table is types()["ParametersParameter"]:
+                within = Inside(inside.depth, brought=True, loose=value.get("name") == BROUGHT)
+                _check_item(item, element, (place, name), within)
             else:
                 _check_item(item, element, (place, name), inside)
         elif name[:1] == "_" and (element := table.get(name[1:])) is not None and _has_sibling(element, resource):
@@ -133,6 +143,8 @@ def _check_elements(value: Resource, table: Elements, place: Place, inside: Insi
         raise BadQuestion("this element is empty", where=_path(place), expected="elements, or leave it out")
     if table is types()["Extension"] and "url" not in value:
         raise BadQuestion("an extension has no url", where=_path(place), expected="the url of its definition")
+    if inside.brought and table.missing(value):
+        check_required(value, table, _path(place), inside)
     if not ordered:
         _put_in_order(value, table)
 
@@ -229,8 +241,8 @@ def _path(place: Place) -> str:
     return f"{_path(parent)}{step}" if step[0] == "[" else f"{_path(parent)}.{step}"
 
 
-EXTRA: Elements = {
-    "id": Element("id", "string", False, False, False, ""),
-    "extension": Element("extension", "Extension", True, False, False, "", rank=1),
-}
+EXTRA = Elements(
+    id=Element("id", "string", False, False, False, ""),
+    extension=Element("extension", "Extension", True, False, False, "", rank=1),
+)
 """What a primitive has beside its value."""

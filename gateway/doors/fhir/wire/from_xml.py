@@ -24,6 +24,10 @@ DEEPEST = 64
 BROUGHT = "tx-resource"
 """Parameter whose resource may be of another version of FHIR: what R4 does not have is left out there, not refused."""
 
+EQUIVALENCE = "equivalence"
+"""What a map may always lack, for later versions have another element for it."""
+OPTIONAL = frozenset({EQUIVALENCE, "status", "value"})
+"""Elements that a `tx-resource` may lack, as other versions or terminology clients have it."""
 LATER = frozenset({"child-of", "descendent-leaf"})
 OF_FILTERS = "descendent-of"
 """Operators of a filter that R4 does not have, and one by which the codes of its operators are known."""
@@ -36,14 +40,25 @@ UTF_8 = frozenset({"utf-8", "utf8"})
 
 
 class Inside(NamedTuple):
-    """Where the reader is: number of elements around it, and whether unknown elements are left out here."""
+    """Where the reader is.
+
+    Attributes
+    ----------
+    depth
+        Number of elements around it.
+    brought
+        Whether it is in a resource that a parameter brings, where what must be there is asked for.
+    loose
+        Whether unknown elements are left out here.
+    """
 
     depth: int = 0
+    brought: bool = False
     loose: bool = False
 
     def deeper(self) -> Inside:
         """One element further in."""
-        return Inside(self.depth + 1, self.loose)
+        return Inside(self.depth + 1, self.brought, self.loose)
 
 
 def from_xml(body: bytes) -> Resource:
@@ -97,12 +112,16 @@ def _children(
         if len(group) > 1 and not definition.many:
             raise BadQuestion("is there more than once", where=f"{place}.{name}", expected="one element")
         places = [f"{place}.{name}[{index}]" if definition.many else f"{place}.{name}" for index in range(len(group))]
-        within = Inside(inside.depth, loose=True) if _is_brought(definition, groups) else inside
+        within = inside
+        if definition.type == "Resource" and table is types()["ParametersParameter"]:
+            within = Inside(inside.depth, brought=True, loose=_is_loose(groups))
         pairs = [_value(child, definition, at, within) for child, at in zip(group, places, strict=True)]
         if name == "contained":
             pairs = [pair for pair in pairs if pair != LEFT_OUT]
         if pairs:
             found |= _members(name, definition.many, pairs)
+    if inside.brought:
+        check_required({str(name): True for name in element.attrib} | found, table, place, inside)
     return found
 
 
@@ -134,8 +153,8 @@ def _grouped(
     return groups
 
 
-def _is_brought(definition: Element, groups: dict[str, list[etree._Element]]) -> bool:
-    return definition.type == "Resource" and any(name.get("value") == BROUGHT for name in groups.get("name", ()))
+def _is_loose(groups: dict[str, list[etree._Element]]) -> bool:
+    return any(name.get("value") == BROUGHT for name in groups.get("name", ()))
 
 
 def _members(name: str, many: bool, pairs: list[tuple[Any, Resource | None]]) -> Resource:
@@ -226,9 +245,17 @@ def expected_of(element: Element) -> str:
     return f"a {element.type} as FHIR R4 writes it"
 
 
+def check_required(value: Resource, table: Elements, place: str, inside: Inside) -> None:
+    """Refuse a part of a resource that lacks what must be there."""
+    for names in table.missing(value):
+        if names[0] not in OPTIONAL or not (inside.loose or names[0] == EQUIVALENCE):
+            expected = f"{' or '.join(names[:12])}, which must be there"
+            raise BadQuestion("something is missing here", where=place, expected=expected)
+
+
 def is_later(value: object, element: Element) -> bool:
     """Whether a value is a code of later versions of FHIR that is known here."""
-    return value in LATER and OF_FILTERS in element.codes
+    return isinstance(value, str) and value in LATER and OF_FILTERS in element.codes
 
 
 def is_left_out(name: object) -> bool:
@@ -274,4 +301,4 @@ def some_of(table: Elements) -> str:
 
 ID = Element("id", "string", False, False, False, "")
 LEFT_OUT = (None, None)
-_EXTENSIONS: Elements = {"extension": Element("extension", "Extension", True, False, False, "")}
+_EXTENSIONS = Elements(extension=Element("extension", "Extension", True, False, False, ""))

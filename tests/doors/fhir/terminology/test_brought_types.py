@@ -37,7 +37,8 @@ def code_system(**concept: Any) -> Json:
 
 def value_set(**more: Any) -> Json:
     own = {"resourceType": "ValueSet", "url": "http://example.org/vs", "status": "active"}
-    return {**own, "compose": {"include": [{"system": ICCC3, "concept": [{"code": "IV(a)"}]}]}, **more}
+    whole = {**own, "compose": {"include": [{"system": ICCC3, "concept": [{"code": "IV(a)"}]}]}, **more}
+    return {name: value for name, value in whole.items() if value is not None}
 
 
 def in_order(value: Any, kind: str) -> Any:
@@ -148,6 +149,13 @@ BAD_VALUES: list[tuple[str, Json]] = [
     ("extension[0].valuePeriod.start", {"extension": extended(valuePeriod={"start": "yesterday"})}),
     ("extension[0].valueQuantity.comparator", {"extension": extended(valueQuantity={"comparator": "=="})}),
     ("compose.inactive", {"compose": {"inactive": "yes"}}),
+    ("", {"status": None}),
+    ("compose", {"compose": {"inactive": True}}),
+    ("compose.include[0].concept[0]", {"compose": {"include": [{"concept": [{"display": "x"}]}]}}),
+    ("compose.include[0].filter[0]", {"compose": {"include": [{"filter": [{"property": "p", "op": "="}]}]}}),
+    ("useContext[0]", {"useContext": [{"code": {"code": "x"}}]}),
+    ("text", {"text": {"status": "generated"}}),
+    ("extension[0].valueAnnotation", {"extension": extended(valueAnnotation={"authorString": "x"})}),
     ("compose.lockedDate", {"compose": {"lockedDate": "x"}}),
     ("compose.include[0].filter[0].op", {"compose": {"include": [{"filter": [{"op": "foo"}]}]}}),
     ("compose.include[0].valueSet[0]", {"compose": {"include": [{"valueSet": ["a b"]}]}}),
@@ -166,7 +174,7 @@ def test_a_value_that_its_type_does_not_have_is_refused_by_its_path(
     answer = expanded(client, value_set(**more), kind=kind)
     assert answer.status_code == 400, answer.text
     assert official.json_faults(answer.json()) == []
-    place = f"{P}[0].resource.{where}"
+    place = f"{P}[0].resource.{where}".removesuffix(".")
     # XML writes ids and extensions of a primitive into its element.
     assert answer.json()["issue"][0]["expression"] == [place.replace("_name.", "name.") if kind == XML else place]
 
@@ -222,6 +230,16 @@ def test_what_r4_has_is_taken_and_repeated_as_a_valid_resource(
     definition = {"name": "includeDefinition", "valueBoolean": True}
     answers = [expanded(client, value_set(**more), definition, accept=accept, kind=kind) for accept in (JSON, XML)]
     check_both(official, answers)
+
+
+@pytest.mark.parametrize("kind", [JSON, XML])
+def test_a_tx_resource_may_lack_what_clients_leave_out(client: Client, kind: str) -> None:
+    system = {name: value for name, value in code_system().items() if name != "status"}
+    lookup = ({"name": "system", "valueUri": OWN}, {"name": "code", "valueCode": "a"})
+    for resource, status in ((system, 200), ({**system, "content": None}, 400)):
+        given = {name: value for name, value in resource.items() if value is not None}
+        answer = ask(client, "/CodeSystem/$lookup", *lookup, {"name": "tx-resource", "resource": given}, kind=kind)
+        assert answer.status_code == status, answer.text
 
 
 @pytest.mark.parametrize("kind", [JSON, XML])
