@@ -121,7 +121,8 @@ def test_texts_that_look_like_names_are_none(client: Client) -> None:
 
 
 def test_json_that_is_too_deep_is_called_so(client: Client) -> None:
-    for text in ("[" * 5000 + "]" * 5000, '{"a":' * 2000 + "1" + "}" * 2000):
+    within = '{"resourceType": "Parameters", "parameter": ' + '[{"part": ' * 300 + "1" + "}]" * 300 + "}"
+    for text in ("[" * 5000 + "]" * 5000, '{"a":' * 2000 + "1" + "}" * 2000, within):
         answer = client.request("POST", LOOKUP, content=text, headers={"content-type": "application/fhir+json"})
         assert answer.status_code == 400
         assert "too deep" in answer.json()["issue"][0]["details"]["text"]
