@@ -190,16 +190,19 @@ def parse_text(text: str) -> etree._Element:
     Raises
     ------
     BadFile
-        A document type declaration, or not well-formed; `where` is the line, empty where the parser does not tell it.
+        A document type declaration, or not well-formed; `where` is LINE:COLUMN, empty where the parser does not tell it.
     """
     if _DOCTYPE in text:
-        line = text[: text.index(_DOCTYPE)].count("\n") + 1
-        raise BadFile("document types are refused", where=str(line), expected=f"XML without {_DOCTYPE}")
+        before = text[: text.index(_DOCTYPE)]
+        where = f"{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+        raise BadFile("document types are refused", where=where, expected=f"XML without {_DOCTYPE}")
     parser = etree.XMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, **LIMITS)
     try:
         return etree.fromstring(text.encode(), parser)
     except etree.XMLSyntaxError as error:
-        raise BadFile("not well-formed XML", where=str(error.lineno or ""), expected="well-formed XML 1.0") from None
+        line, column = error.position
+        where = f"{line}:{column}" if line else ""
+        raise BadFile("not well-formed XML", where=where, expected="well-formed XML 1.0") from None
 
 
 def open_bytes(path: Path) -> BinaryIO:

@@ -42,9 +42,13 @@ OWN_HEADERS = frozenset(
         b"transfer-encoding",
         b"if-none-match",
         b"if-modified-since",
+        b"if-match",
+        b"if-unmodified-since",
     }
 )
 """Headers of the batch that are not those of its entries; an entry says its own."""
+HEADERS_OF_ENTRY = {"ifNoneMatch": b"if-none-match", "ifModifiedSince": b"if-modified-since", "ifMatch": b"if-match"}
+"""Headers that an entry says, by their elements."""
 ASYNCHRONOUS = frozenset({"$export", "$export-status", "$export-file"})
 """Answers that are no resource, or not there yet."""
 OF_FORMAT = frozenset({"_format", "_pretty"})
@@ -165,7 +169,7 @@ def _address(url: str, base: str, place: str) -> tuple[str, bytes]:
 
 def _headers(request: Resource, place: str) -> dict[bytes, bytes]:
     found = {}
-    for name, header in (("ifNoneMatch", b"if-none-match"), ("ifModifiedSince", b"if-modified-since")):
+    for name, header in HEADERS_OF_ENTRY.items():
         if value := request.get(name):
             text = _http_date(value, f"{place}.{name}") if name == "ifModifiedSince" else value
             if not text.isascii() or not text.isprintable():

@@ -49,10 +49,11 @@ def test_primitives_lists_and_nested_resources_have_their_types() -> None:
       <parameter><name value="a"/><valueBoolean value="true"/></parameter>
       <parameter><name value="b"/><valueDecimal value="1.5"/></parameter>
       <parameter><name value="c"/><valueInteger value="-3"/></parameter>
-      <parameter><name value="d"/><resource><Patient><id value="p"/><name>
+      <parameter><name value="d"/><resource><Patient><id value="p"/>
+      <contained><Organization><name value="o"/></Organization></contained><name>
         <given value="x"/><given id="g"><extension url="http://e"><valueString value="1"/></extension></given>
       </name><birthDate value="2015-02"><extension url="http://f"><valueCode value="z"/></extension></birthDate>
-      <contained><Organization><name value="o"/></Organization></contained></Patient></resource></parameter>
+      </Patient></resource></parameter>
     </Parameters>"""
     found = from_xml(text.encode())
     assert [list(part.values())[1] for part in found["parameter"][:3]] == [True, 1.5, -3]
@@ -102,7 +103,8 @@ BROKEN_XML = [
 def test_xml_that_cannot_be_read_is_refused_with_its_place(text: str, where: str) -> None:
     with pytest.raises(BadQuestion) as raised:
         from_xml(text.encode())
-    assert raised.value.where == where
+    found = raised.value.where or ""
+    assert found == where or (where.startswith("body:") and found.startswith(f"{where}:"))
     assert "passwd" not in str(raised.value)
 
 
@@ -200,7 +202,7 @@ def test_a_value_set_that_is_another_resource_is_refused(client: Client) -> None
     parameters = {"resourceType": "Parameters", "parameter": [{"name": "valueSet", "resource": brought}]}
     refused = client.request("POST", "/ValueSet/$expand", json=parameters, headers=JSON)
     assert refused.status_code == 400
-    assert refused.json()["issue"][0]["location"] == ["http.valueSet"]
+    assert refused.json()["issue"][0]["location"] == ["Parameters.parameter[0].resource"]
 
 
 P = "Parameters.parameter"
@@ -399,7 +401,7 @@ def test_whatever_is_read_as_json_is_the_same_resource_as_xml(client: Client) ->
     """Resources with one or two elements changed at random are refused, or read alike in both formats."""
     paths = ("/Condition?_count=2", "/Patient?_revinclude=Provenance:target&_count=2", "/metadata", "/Measure?_count=1")
     whole, chance, read = [client.json(path) for path in paths], random.Random(1), 0
-    for _ in range(1000):
+    for _ in range(2000):
         resource = orjson.loads(orjson.dumps(chance.choice(whole)))
         for _ in range(chance.choice((1, 1, 2))):
             holder, key = chance.choice(list(_places(resource)))

@@ -15,6 +15,7 @@ from gateway.doors.fhir import create
 from gateway.doors.fhir.recordversions import release_digest
 from tests.doors.fhir.client import Client
 from tests.doors.fhir.registries import GONE, gateway_of, make_cases, registry
+from tests.doors.fhir.validation import OfficialSchemas
 
 PATHS = (
     "/Condition?_count=20",
@@ -210,3 +211,40 @@ def test_a_search_without_the_live_registry_tells_when_its_data_changed(query: s
     assert found.json()["meta"]["lastUpdated"]
     since = {"if-modified-since": found.headers["last-modified"]}
     assert client.get(f"/{query}", headers=since).status_code == 304
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_what_is_wanted_as_it_was_is_refused_where_it_is_another(
+    client: Client, official: OfficialSchemas, path: str
+) -> None:
+    """R4 http.html section 3.1.0.5, RFC 9110 section 13.1.1; a kept answer is judged like a new one."""
+    tag = client.get(path).headers["etag"]
+    for wish in (tag, f'"x", {tag}', "*", tag.removeprefix("W/")):
+        assert client.get(path, headers={"if-match": wish}).status_code == 200
+    both = {"if-match": tag, "if-none-match": tag, "if-unmodified-since": "Mon, 01 Jan 2001 00:00:00 GMT"}
+    assert client.get(path, headers=both).status_code == 304
+    for wish in ('W/"x"', '"x", "y"', "x"):
+        for more in ({}, {"if-none-match": tag}):
+            answer = client.get(path, headers={"if-match": wish, "accept": "application/fhir+json", **more})
+            assert answer.status_code == 412
+            if "xml" in path:
+                assert official.xml_faults(answer.content) == []
+                continue
+            assert official.json_faults(answer.json()) == []
+            assert answer.json()["issue"][0]["code"] == "conflict"
+            assert answer.json()["issue"][0]["location"] == ["http.If-Match"]
+        assert client.request("HEAD", path, headers={"if-match": wish}).status_code == 412
+
+
+@pytest.mark.parametrize("path", RECORDS)
+def test_what_is_wanted_unmodified_is_refused_where_it_was_loaded_since(client: Client, path: str) -> None:
+    for since, status in ((CHANGED, 200), ("Sun, 01 Nov 2026 07:59:59 GMT", 412), ("yesterday", 200)):
+        assert client.get(path, headers={"if-unmodified-since": since}).status_code == status
+
+
+def test_an_entry_of_a_batch_wants_its_own_version(client: Client) -> None:
+    tag = client.get("/Condition/de-two.c1").headers["etag"]
+    requests = [{"method": "GET", "url": "Condition/de-two.c1", "ifMatch": wish} for wish in (tag, 'W/"x"')]
+    bundle = {"resourceType": "Bundle", "type": "batch", "entry": [{"request": request} for request in requests]}
+    answer = client.request("POST", "/", json=bundle, headers={"if-match": '"x"'})
+    assert [entry["response"]["status"][:3] for entry in answer.json()["entry"]] == ["200", "412"]

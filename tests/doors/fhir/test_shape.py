@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lxml import etree
 
 from gateway.doors.fhir.search import build_elements
-from gateway.doors.fhir.search.elements import types
+from gateway.doors.fhir.search.elements import JUDGED_ALONE, types
 from gateway.doors.fhir.types import SERVED
 from tests.doors.fhir.client import Client, Json, link_of, matches
 from tests.doors.fhir.validation import OfficialSchemas, model_faults, model_of
@@ -34,6 +35,67 @@ def summary_elements(kind: str) -> set[str]:
 def test_the_table_of_elements_is_what_its_generator_makes() -> None:
     assert Path(build_elements.TABLE).read_text("utf-8") == build_elements.build()
     assert set(SERVED) <= set(types())
+
+
+XS = "{http://www.w3.org/2001/XMLSchema}"
+NOT_IN_SCHEMA = {("TimingRepeat", "dayOfWeek"), ("ParameterDefinition", "use")}
+"""Codes of a required binding that the XML schema takes as any."""
+OPEN = {"fhirVersion", "license", "language"}
+"""Codes that the XML schema lists, and that no request brings or whose binding is not required."""
+
+
+class Schema:
+    """Elements of the official XML schema by type, in their order, with their types and codes."""
+
+    def __init__(self, path: Path) -> None:
+        self.types = {item.get("name"): item for item in etree.parse(str(path)).getroot() if item.get("name")}
+
+    def elements(self, name: str) -> dict[str, str]:
+        """Types of the elements of a type by their names."""
+        extension = self.types[name].find(f"{XS}complexContent/{XS}extension")
+        own = self.types[name] if extension is None else extension
+        base = {} if extension is None else self.elements(str(extension.get("base")))
+        return base | {str(item.get("name")): str(item.get("type")) for item in own.iter(f"{XS}element")}
+
+    def codes(self, name: str) -> frozenset[str]:
+        """Codes of a type; none where any may stand."""
+        value = self.types[name].find(f".//{XS}attribute[@name='value']")
+        kind = "" if value is None else str(value.get("type"))
+        listed = self.types[kind].iter(f"{XS}enumeration") if kind.endswith("-list") else ()
+        return frozenset(str(item.get("value")) for item in listed)
+
+
+def test_the_table_of_elements_is_that_of_the_official_schema(shared_dir: Path) -> None:
+    path = shared_dir / "specs" / "fhir-r4" / "fhir-single.xsd"
+    if not path.is_file():
+        pytest.skip("the FHIR R4 schemas are kept outside this repository and are not here")
+    schema = Schema(path)
+    waiting = [(name, name) for name in types() if name in schema.types]
+    compared = set()
+    while waiting:
+        name, official_name = waiting.pop()
+        if name in compared or name in JUDGED_ALONE:
+            continue
+        compared.add(name)
+        official = schema.elements(official_name)
+        own = {key: element for key, element in types()[name].items() if key in official}
+        assert types()[name].keys() - own.keys() <= {"id", "url", "div"}, name
+        places = [list(official).index(key) for key in own]
+        ranks = [element.rank for element in own.values()]
+        assert sorted(ranks) == ranks
+        for place, (key, element) in zip(places, own.items(), strict=True):
+            later = [each for each, other in zip(places, own.values(), strict=True) if other.rank > element.rank]
+            assert all(place < each for each in later), (name, key)
+            kind = official[key]
+            if element.primitive and (codes := schema.codes(kind)):
+                assert element.codes in (codes, frozenset()), (name, key)
+                assert element.codes or key in OPEN or name == "OperationOutcomeIssue", (name, key)
+            elif element.primitive:
+                assert element.type == kind or kind == "SampledDataDataType", (name, key)
+                assert not element.codes or (name, key) in NOT_IN_SCHEMA, (name, key)
+            elif kind in schema.types and element.type != "Resource":
+                waiting.append((element.type, kind))
+    assert compared == types().keys() - JUDGED_ALONE
 
 
 @pytest.mark.parametrize(("search", "read"), PLACES)

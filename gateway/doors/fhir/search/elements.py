@@ -6,8 +6,8 @@ Read from profiles/fhir/elements.tsv, which gateway.doors.fhir.search.build_elem
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from importlib import resources
 from typing import Any
 
@@ -21,8 +21,7 @@ class Element:
     Attributes
     ----------
     type
-        Name of its type; `boolean`, `integer`, `decimal`, `string` for any other primitive, `xhtml`, or `Resource` for
-        any resource.
+        Name of its type, a primitive in small letters, or `Resource` for any resource.
     many
         Whether it is a list.
     summary
@@ -31,6 +30,10 @@ class Element:
         Whether a resource must have it.
     choice
         Name before `[x]`, '' where it is no choice of types.
+    rank
+        Its place among the elements of its type; those of one choice, of which there is one, have the same.
+    codes
+        Codes of its required binding, empty where any code may stand.
     """
 
     name: str
@@ -39,31 +42,62 @@ class Element:
     summary: bool
     mandatory: bool
     choice: str
+    rank: int = 0
+    codes: frozenset[str] = frozenset()
+    primitive: bool = field(init=False)
+    """Whether its value is no object."""
 
-    @property
-    def primitive(self) -> bool:
-        """Whether its value is no object."""
-        return self.type[0].islower()
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "primitive", self.type[0].islower())
 
 
-Elements = Mapping[str, Element]
+class Elements(dict[str, Element]):
+    """Elements of a type by name, in their order."""
+
+    @cached_property
+    def required(self) -> tuple[tuple[str, ...], ...]:
+        """Names of the elements that must be there; of a choice, all of which one must be."""
+        found: dict[str, tuple[str, ...]] = {}
+        for element in self.values():
+            if element.mandatory:
+                name = element.choice or element.name
+                found[name] = (*found.get(name, ()), element.name)
+        return tuple(found.values())
+
+    def missing(self, value: Resource) -> list[tuple[str, ...]]:
+        """What must be there and is not, each by the names that it may have."""
+        return [
+            names
+            for names in self.required
+            if names[0] not in value and not any(name in value or f"_{name}" in value for name in names)
+        ]
+
+
+JUDGED_ALONE = frozenset({"BundleEntryRequest"})
+"""Types whose values are texts here: what an entry of a batch asks is judged entry by entry."""
 
 
 @cache
 def types() -> Mapping[str, Elements]:
     """Elements by name, by type of resource or data type, in the order of the specification."""
-    found: dict[str, dict[str, Element]] = {}
+    found: dict[str, Elements] = {}
     text = (resources.files("profiles") / "fhir" / "elements.tsv").read_text("utf-8")
     for line in text.splitlines()[1:]:
-        owner, name, kind, flags, choice = line.split("\t")
-        element = Element(name, kind, "*" in flags, "S" in flags, "1" in flags, choice)
-        found.setdefault(owner, {})[name] = element
+        owner, name, kind, flags, choice, codes = line.split("\t")
+        elements = found.setdefault(owner, Elements())
+        if owner in JUDGED_ALONE and kind[0].islower():
+            kind, codes = "string", ""
+        rank = len(elements)
+        if choice and (before := elements[next(reversed(elements))]).choice == choice:
+            rank = before.rank
+        bound = frozenset(codes.split("|")) if codes else frozenset()
+        elements[name] = Element(name, kind, "*" in flags, "S" in flags, "1" in flags, choice, rank=rank, codes=bound)
     return found
 
 
 def is_resource(name: str) -> bool:
     """Whether this is a resource type of the table."""
-    return "implicitRules" in types().get(name, {})
+    return "implicitRules" in types().get(name, ())
 
 
 def in_order(value: Resource, kind: str) -> Resource:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.doors.fhir.definitions import Resource
-from gateway.doors.fhir.search.elements import Element, types
+from gateway.doors.fhir.search.elements import Element, Elements, types
 from gateway.errors import BadQuestion
 
 SUMMARY = "_summary"
@@ -85,7 +85,7 @@ def check_shape(shape: Shape, resource: str) -> None:
     BadQuestion
         Naming the element.
     """
-    table = types().get(resource, {})
+    table = types().get(resource, Elements())
     known = table.keys() | {element.choice for element in table.values() if element.choice} | _ALWAYS
     for name in shape.elements or ():
         if name not in known:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.doors.fhir.definitions import Resource
-from gateway.doors.fhir.wire.outcome import outcome, printable
+from gateway.doors.fhir.wire.outcome import LONGEST_TEXT, outcome, printable
 from gateway.errors import BadQuestion
 
 ISSUE_TYPES = "http://hl7.org/fhir/tools/CodeSystem/tx-issue-type"
@@ -175,8 +175,8 @@ class Refused(BadQuestion):
 
 
 def text(message_id: str, *values: str) -> str:
-    """Text of a message."""
-    return TEXTS[message_id].format(*values)
+    """Text of a message; a value of the request that has no end is cut."""
+    return TEXTS[message_id].format(*(value[:LONGEST_TEXT] for value in values))
 
 
 def issue(severity: str, code: str, kind: str, message_id: str, expression: str, *values: str) -> Issue:

@@ -17,7 +17,7 @@ from gateway.doors.fhir.search.parse import Pairs
 from gateway.doors.fhir.search.shape import SHAPES, Shape, shape_of, shaped
 from gateway.doors.fhir.terminology.issues import Refused
 from gateway.doors.fhir.terminology.known import known
-from gateway.doors.fhir.terminology.lexical import check_text
+from gateway.doors.fhir.terminology.lexical import read_text
 from gateway.doors.fhir.terminology.options import MOST_PARAMETERS, Given
 from gateway.doors.fhir.terminology.service import OPERATIONS, call, own_systems
 from gateway.doors.fhir.terminology.shapes import check
@@ -138,19 +138,20 @@ def _shaped(resource: Resource, shape: Shape) -> Resource:
 
 
 def _given(operation: str, read: Call) -> Given:
-    plain = [{"name": name, "valueString": value} for name, value in read.pairs if name not in OF_ANSWER]
+    plain: list[Resource] = [
+        {"name": name, "valueString": value} for name, value in read.pairs if name not in OF_ANSWER
+    ]
     posted = read.body.get("parameter", [])
     if len(plain) + len(posted) > MOST_PARAMETERS:
         raise BadQuestion("too many parameters", where="Parameters", expected=f"at most {MOST_PARAMETERS}")
+    if posted:
+        check(operation, posted)
     parameters = known(operation, (*plain, *posted), lenient=read.lenient)
     for item in plain:
-        check_text(item["name"], item["valueString"])
+        item["valueString"] = read_text(item["name"], item["valueString"])
     return Given(parameters, read.language)
 
 
 async def _body(request: Request) -> Resource:
     resource = await read_resource(request, "Parameters")
-    if resource is None:
-        return {}
-    check(resource)
-    return resource
+    return {} if resource is None else resource

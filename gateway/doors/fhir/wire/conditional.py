@@ -1,7 +1,8 @@
 """Validators and conditional requests (RFC 9110 sections 8.8 and 13, R4 http.html section 3.1.0.5).
 
 The tag of an answer is a digest of its bytes, so that every process that gives the same answer gives the same tag; a
-read of one record has its version as a weak tag. If-None-Match goes before If-Modified-Since.
+read of one record has its version as a weak tag. If-Match and If-Unmodified-Since go before If-None-Match, and that
+before If-Modified-Since.
 """
 
 from __future__ import annotations
@@ -54,6 +55,27 @@ def is_unchanged(asked: Mapping[str, str], headers: Mapping[str, str]) -> bool:
         return False
     moment = _moment(since)
     return moment is not None and parsedate_to_datetime(changed) <= moment
+
+
+def failed_condition(asked: Mapping[str, str], headers: Mapping[str, str]) -> str:
+    """Header by which a client wants the answer as it was, where it is another now; '' where it is not.
+
+    Tags are compared as FHIR writes them: the weak tag of a version matches itself (R4 http.html section 3.1.0.5).
+
+    Parameters
+    ----------
+    asked
+        Headers of the request; If-Unmodified-Since counts where there is no If-Match.
+    headers
+        Headers of the answer.
+    """
+    wanted = asked.get("if-match")
+    if wanted is not None:
+        held = wanted.strip() == "*" or _opaque(headers["ETag"]) in _TAG.findall(wanted)
+        return "" if held else "If-Match"
+    since, changed = asked.get("if-unmodified-since"), headers.get("Last-Modified")
+    moment = _moment(since) if since and changed else None
+    return "If-Unmodified-Since" if moment and changed and parsedate_to_datetime(changed) > moment else ""
 
 
 def http_date(instant: str) -> str:

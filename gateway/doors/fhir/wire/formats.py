@@ -61,7 +61,8 @@ def negotiate(asked: str | None, accept: str | None) -> Format:
         406: nothing that was asked for can be had.
     """
     if asked is not None:
-        return _known([asked.replace(" ", "+") if "/" in asked.partition(";")[0] else asked], "_format")
+        media_type, semicolon, parameters = asked.partition(";")
+        return _known([f"{media_type.strip().replace(' ', '+')}{semicolon}{parameters}"], "_format")
     ranges = [part for part in (accept or "*/*").split(",") if part.strip()]
     ordered = sorted(ranges, key=_quality, reverse=True)
     return _known([part for part in ordered if _quality(part) > 0], "Accept")
@@ -69,13 +70,25 @@ def negotiate(asked: str | None, accept: str | None) -> Format:
 
 def _known(candidates: list[str], where: str) -> Format:
     for candidate in candidates:
-        media_type, *parameters = (piece.strip().lower() for piece in candidate.split(";"))
-        versions = {piece.partition("=")[2] for piece in parameters if piece.startswith("fhirversion=")}
-        if media_type in FORMATS and versions <= FHIR_VERSIONS:
+        media_type = candidate.partition(";")[0].strip().lower()
+        if media_type in FORMATS and has_version(candidate):
             return FORMATS[media_type]
     raise HTTPException(
         406, f"{where}: no such format; expected application/fhir+json or application/fhir+xml, FHIR 4.0"
     )
+
+
+def has_version(media_type: str) -> bool:
+    """Whether a media type names no other version of FHIR than ours (R4 versioning.html, mt-version)."""
+    return parameter_of(media_type, "fhirversion") in (None, *FHIR_VERSIONS)
+
+
+def parameter_of(media_type: str, name: str) -> str | None:
+    """Parameter of a media type in small letters, without quotes; None where it is not there."""
+    if ";" not in media_type:
+        return None
+    pairs = (piece.partition("=") for piece in media_type.lower().split(";")[1:])
+    return next((value.strip(' \t"') for key, _, value in pairs if key.strip() == name), None)
 
 
 def _quality(media_range: str) -> float:

@@ -5,6 +5,7 @@ What a type does not have, a value of another type, null, and what is empty are 
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, TypeAlias
 
@@ -12,18 +13,29 @@ import orjson
 
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.search.elements import Element, Elements, is_resource, types
-from gateway.doors.fhir.wire.from_xml import BROUGHT, DEEPEST, MOST_WHOLE, Inside, is_integer, some_of
+from gateway.doors.fhir.wire.from_xml import (
+    BROUGHT,
+    DEEPEST,
+    Inside,
+    check_required,
+    expected_of,
+    is_later,
+    is_left_out,
+    some_of,
+)
+from gateway.doors.fhir.wire.primitives import TEXTS, is_value, plain
 from gateway.errors import BadQuestion
 
 Place: TypeAlias = "tuple[Place, str] | str"
 """Path of an element as its parent and its own step, put together only where it is told."""
 
-LEAST, MOST = 1e-99, 1e99
-"""Decimals beyond have an exponent of three digits, which is not read in XML either."""
 EXPECTED_ELEMENT = "an element as FHIR R4 has it"
 
-_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _STEP = re.compile(r"_?[A-Za-z]\w{0,40}", re.ASCII)
+_NAMED = re.compile(rb'"(?:[^"\\]++|\\.)*+"(?=[ \t\r\n]*+(:?))', re.DOTALL)
+"""A text of JSON, with the colon after it where it is a name."""
+_TOO_DEEP = "depth limit exceeded"
+"""What the reader says of more levels than it takes itself."""
 
 
 def from_json(body: bytes) -> Resource:
@@ -39,14 +51,53 @@ def from_json(body: bytes) -> Resource:
         found = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         where = f"body:{error.lineno}:{error.colno}"
+        if error.msg.startswith(_TOO_DEEP):
+            raise BadQuestion("the body is nested too deep", where=where, expected=f"{DEEPEST} elements") from None
         raise BadQuestion("the body is not well-formed JSON", where=where, expected="JSON in UTF-8") from None
     if not isinstance(found, dict):
         raise BadQuestion("the body is no object", where="body", expected="a resource")
     name = found.get("resourceType")
     if not isinstance(name, str) or not is_resource(name):
         raise BadQuestion("the body is no resource", where="body", expected="a resourceType that is read here")
+    try:
+        again = orjson.dumps(found)
+    except orjson.JSONEncodeError:
+        raise BadQuestion("the body is nested too deep", where="body", expected=f"{DEEPEST} elements") from None
+    if _names_in(body) != _names_in(again):
+        _refuse_again(body, name)
     _check_elements(found, types()[name], name, Inside(), resource=True)
     return found
+
+
+def _names_in(text: bytes) -> int:
+    """Number of names in all objects of a text; reading keeps one of those that stand twice."""
+    return _NAMED.findall(text).count(b":")
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object as it is written, with every name."""
+
+
+def _refuse_again(body: bytes, name: str) -> None:
+    """Refuse a name that stands twice in one object: by the path of the second."""
+    try:
+        _refuse_within(json.loads(body, object_pairs_hook=_Pairs), name)
+    except RecursionError:
+        raise BadQuestion("the body is nested too deep", where="body", expected=f"{DEEPEST} elements") from None
+
+
+def _refuse_within(value: Any, place: Place) -> None:
+    if isinstance(value, _Pairs):
+        seen = set()
+        for name, item in value:
+            within = (place, name) if _STEP.fullmatch(name) else place
+            if name in seen:
+                raise BadQuestion("is there more than once", where=_path(within), expected="each name once")
+            seen.add(name)
+            _refuse_within(item, within)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _refuse_within(item, (place, f"[{index}]"))
 
 
 def _check_elements(value: Resource, table: Elements, place: Place, inside: Inside, *, resource: bool = False) -> None:
@@ -54,13 +105,18 @@ def _check_elements(value: Resource, table: Elements, place: Place, inside: Insi
         raise BadQuestion("the body is nested too deep", where=_path(place), expected=f"{DEEPEST} elements")
     choices: dict[str, str] = {}
     strange: list[str] = []
+    rank, ordered = -1, True
     for name, item in value.items():
         element = table.get(name)
         if element is not None:
-            if element.many:
-                _check_list(value, item, element, (place, name), inside)
-            elif element.type == "Resource" and value.get("name") == BROUGHT:
-                _check_item(item, element, (place, name), Inside(inside.depth, loose=True))
+            if element.primitive and not element.many:
+                value[name] = _primitive(item, element, (place, name), inside)
+            elif element.many:
+                if not _check_list(value, item, element, (place, name), inside):
+                    strange.append(name)
+            elif element.type == "Resource" and table is types()["ParametersParameter"]:
+                within = Inside(inside.depth, brought=True, loose=value.get("name") == BROUGHT)
+                _check_item(item, element, (place, name), within)
             else:
                 _check_item(item, element, (place, name), inside)
         elif name[:1] == "_" and (element := table.get(name[1:])) is not None and _has_sibling(element, resource):
@@ -69,7 +125,11 @@ def _check_elements(value: Resource, table: Elements, place: Place, inside: Insi
             strange.append(name)
         elif not (resource and name == "resourceType"):
             raise _unknown(name, table, place)
-        if element and element.choice and choices.setdefault(element.choice, element.name) != element.name:
+        if element is None:
+            continue
+        ordered = ordered and rank <= element.rank
+        rank = element.rank
+        if element.choice and choices.setdefault(element.choice, element.name) != element.name:
             raise BadQuestion(
                 f"there is more than one {element.choice}[x]", where=_path(place), expected="one of its types"
             )
@@ -77,27 +137,54 @@ def _check_elements(value: Resource, table: Elements, place: Place, inside: Insi
         del value[name]
     if not value:
         raise BadQuestion("this element is empty", where=_path(place), expected="elements, or leave it out")
+    if table is types()["Extension"] and "url" not in value:
+        raise BadQuestion("an extension has no url", where=_path(place), expected="the url of its definition")
+    if inside.brought:
+        for names in table.required:
+            if names[0] not in value:
+                check_required(value, table, _path(place), inside)
+                break
+    if not ordered:
+        _put_in_order(value, table)
 
 
-def _check_list(owner: Resource, items: Any, element: Element, place: Place, inside: Inside) -> None:
+def _put_in_order(value: Resource, table: Elements) -> None:
+    """Put the elements of a value in the order of its type, which is that of XML."""
+    ranks = {name: table[name.removeprefix("_")].rank if name != "resourceType" else -1 for name in value}
+    pairs = sorted(value.items(), key=lambda pair: ranks[pair[0]])
+    value.clear()
+    value.update(pairs)
+
+
+def _check_list(owner: Resource, items: Any, element: Element, place: Place, inside: Inside) -> bool:
+    """Check the items, and whether any is left."""
     if not isinstance(items, list):
         raise BadQuestion("this element is a list", where=_path(place), expected=EXPECTED_ELEMENT)
     if not items:
         raise BadQuestion("this list is empty", where=_path(place), expected="items, or leave it out")
-    beside = owner.get(f"_{element.name}") if element.primitive else None
+    if element.primitive:
+        beside = owner.get(f"_{element.name}")
+        for index, item in enumerate(items):
+            if item is None and isinstance(beside, list) and len(beside) > index and beside[index] is not None:
+                continue
+            items[index] = _primitive(item, element, (place, f"[{index}]"), inside)
+        return True
+    strange = []
     for index, item in enumerate(items):
-        if item is None and isinstance(beside, list) and len(beside) > index and beside[index] is not None:
-            continue
-        _check_item(item, element, (place, f"[{index}]"), inside)
+        if element.name == "contained" and isinstance(item, dict) and is_left_out(item.get("resourceType")):
+            strange.append(index)
+        else:
+            _check_item(item, element, (place, f"[{index}]"), inside)
+    for index in reversed(strange):
+        del items[index]
+    return bool(items)
 
 
 def _check_item(item: Any, element: Element, place: Place, inside: Inside) -> None:
     kind = element.type
-    if element.primitive:
-        _check_primitive(item, kind, place)
-    elif not isinstance(item, dict):
+    if not isinstance(item, dict):
         raise BadQuestion("this element is no object", where=_path(place), expected=EXPECTED_ELEMENT)
-    elif kind == "Resource":
+    if kind == "Resource":
         name = item.get("resourceType")
         if not isinstance(name, str) or not is_resource(name):
             raise BadQuestion("is no resource", where=_path(place), expected="one resource of a type that is read here")
@@ -106,18 +193,12 @@ def _check_item(item: Any, element: Element, place: Place, inside: Inside) -> No
         _check_elements(item, types()[kind], place, inside.deeper())
 
 
-def _check_primitive(item: Any, kind: str, place: Place) -> None:
-    if isinstance(item, str):
-        good = kind in ("string", "xhtml") and item and not _NOT_XML.search(item)
-    elif isinstance(item, bool):
-        good = kind == "boolean"
-    elif isinstance(item, int):
-        good = (kind == "integer" and is_integer(item)) or (kind == "decimal" and abs(item) <= MOST_WHOLE)
-    else:
-        good = isinstance(item, float) and kind == "decimal" and (item == 0 or LEAST <= abs(item) < MOST)
-    if not good:
-        what = "is null" if item is None else "is empty" if item == "" else f"is no {kind}"
-        raise BadQuestion(f"this {what}", where=_path(place), expected=f"a {kind} as FHIR R4 writes it")
+def _primitive(item: Any, element: Element, place: Place, inside: Inside) -> Any:
+    """Check a value, and give it as it is read."""
+    if not is_value(item, element) and not (inside.loose and is_later(item, element)):
+        what = "is null" if item is None else "is empty" if item == "" else f"is no {element.type}"
+        raise BadQuestion(f"this {what}", where=_path(place), expected=expected_of(element))
+    return plain(item) if element.type in TEXTS else item
 
 
 def _has_sibling(element: Element, resource: bool) -> bool:
@@ -159,8 +240,8 @@ def _path(place: Place) -> str:
     return f"{_path(parent)}{step}" if step[0] == "[" else f"{_path(parent)}.{step}"
 
 
-EXTRA: Elements = {
-    "id": Element("id", "string", False, False, False, ""),
-    "extension": Element("extension", "Extension", True, False, False, ""),
-}
+EXTRA = Elements(
+    id=Element("id", "string", False, False, False, ""),
+    extension=Element("extension", "Extension", True, False, False, "", rank=1),
+)
 """What a primitive has beside its value."""

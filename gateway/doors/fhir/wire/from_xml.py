@@ -13,6 +13,7 @@ from lxml import etree
 
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.search.elements import Element, Elements, is_resource, types
+from gateway.doors.fhir.wire.primitives import TEXTS, WHOLE, is_value, number_of, plain
 from gateway.doors.fhir.wire.xml import NAMESPACE
 from gateway.errors import BadFile, BadQuestion
 from gateway.safe_xml import line_of, parse_text
@@ -23,24 +24,41 @@ DEEPEST = 64
 BROUGHT = "tx-resource"
 """Parameter whose resource may be of another version of FHIR: what R4 does not have is left out there, not refused."""
 
-MOST_INTEGER = 2**31 - 1
-MOST_WHOLE = 10**18 - 1
-"""Largest decimal that is written without a point."""
+EQUIVALENCE = "equivalence"
+"""What a map may always lack, for later versions have another element for it."""
+OPTIONAL = frozenset({EQUIVALENCE, "status", "value"})
+"""Elements that a `tx-resource` may lack, as other versions or terminology clients have it."""
+LATER = frozenset({"child-of", "descendent-leaf"})
+OF_FILTERS = "descendent-of"
+"""Operators of a filter that R4 does not have, and one by which the codes of its operators are known."""
 
-_INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,9})", re.ASCII)
 _STEP = re.compile(r"[A-Za-z]\w{0,40}", re.ASCII)
-_DECIMAL = re.compile(r"-?(?:0|[1-9]\d{0,17})(?:\.\d{1,18})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
+_TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}")
+_DECLARED = re.compile(r"""<\?xml\s[^>]*?\sencoding\s*=\s*["']([^"'>]*)["']""")
+UTF_8 = frozenset({"utf-8", "utf8"})
+"""Names of the one encoding that is read."""
 
 
 class Inside(NamedTuple):
-    """Where the reader is: number of elements around it, and whether unknown elements are left out here."""
+    """Where the reader is.
+
+    Attributes
+    ----------
+    depth
+        Number of elements around it.
+    brought
+        Whether it is in a resource that a parameter brings, where what must be there is asked for.
+    loose
+        Whether unknown elements are left out here.
+    """
 
     depth: int = 0
+    brought: bool = False
     loose: bool = False
 
     def deeper(self) -> Inside:
         """One element further in."""
-        return Inside(self.depth + 1, self.loose)
+        return Inside(self.depth + 1, self.brought, self.loose)
 
 
 def from_xml(body: bytes) -> Resource:
@@ -64,6 +82,9 @@ def _parsed(body: bytes) -> etree._Element:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadQuestion("the body is not UTF-8", where="body", expected="XML in UTF-8") from error
+    declared = _DECLARED.match(text)
+    if declared and declared[1].lower() not in UTF_8:
+        raise BadQuestion("the body declares another encoding", where="body:1:1", expected="XML in UTF-8")
     try:
         return parse_text(text)
     except BadFile as error:
@@ -91,9 +112,16 @@ def _children(
         if len(group) > 1 and not definition.many:
             raise BadQuestion("is there more than once", where=f"{place}.{name}", expected="one element")
         places = [f"{place}.{name}[{index}]" if definition.many else f"{place}.{name}" for index in range(len(group))]
-        within = Inside(inside.depth, loose=True) if _is_brought(definition, groups) else inside
+        within = inside
+        if definition.type == "Resource" and table is types()["ParametersParameter"]:
+            within = Inside(inside.depth, brought=True, loose=_is_loose(groups))
         pairs = [_value(child, definition, at, within) for child, at in zip(group, places, strict=True)]
-        found |= _members(name, definition.many, pairs)
+        if name == "contained":
+            pairs = [pair for pair in pairs if pair != LEFT_OUT]
+        if pairs:
+            found |= _members(name, definition.many, pairs)
+    if inside.brought:
+        check_required({str(name): True for name in element.attrib} | found, table, place, inside)
     return found
 
 
@@ -101,6 +129,7 @@ def _grouped(
     element: etree._Element, table: Elements, place: str, attributes: tuple[str, ...], *, loose: bool
 ) -> dict[str, list[etree._Element]]:
     groups: dict[str, list[etree._Element]] = {}
+    rank = 0
     for child in element:
         namespace, name = _name(child)
         known = table.get(name)
@@ -112,12 +141,20 @@ def _grouped(
             raise BadQuestion(
                 f"there is no element {name[:40]!r} ({_line(child)})", where=where, expected=some_of(table)
             )
+        if known.rank < rank:
+            before = next(each for each, known in table.items() if known.rank == rank)
+            raise BadQuestion(
+                f"this element is out of order ({_line(child)})",
+                where=f"{place}.{name}",
+                expected=f"it before {before}, as the type has its elements",
+            )
+        rank = known.rank
         groups.setdefault(name, []).append(child)
     return groups
 
 
-def _is_brought(definition: Element, groups: dict[str, list[etree._Element]]) -> bool:
-    return definition.type == "Resource" and any(name.get("value") == BROUGHT for name in groups.get("name", ()))
+def _is_loose(groups: dict[str, list[etree._Element]]) -> bool:
+    return any(name.get("value") == BROUGHT for name in groups.get("name", ()))
 
 
 def _members(name: str, many: bool, pairs: list[tuple[Any, Resource | None]]) -> Resource:
@@ -134,17 +171,19 @@ def _value(element: etree._Element, definition: Element, place: str, inside: Ins
     if definition.type == "xhtml":
         return etree.tostring(element, encoding="unicode", with_tail=False), None
     if definition.type == "Resource":
-        return _contained(element, place, inside), None
+        return _resource_within(element, place, inside, contained=definition.name == "contained"), None
     if definition.primitive:
         return _primitive(element, definition, place, inside)
     return _complex(element, types()[definition.type], place, inside), None
 
 
-def _contained(element: etree._Element, place: str, inside: Inside) -> Resource:
+def _resource_within(element: etree._Element, place: str, inside: Inside, *, contained: bool) -> Resource | None:
     _check_attributes(element, (), place)
     _check_text(element, place)
     inner = list(element)
     name = _name(inner[0])[1] if len(inner) == 1 else ""
+    if contained and is_left_out(name):
+        return None
     if not is_resource(name) or _name(inner[0])[0] != NAMESPACE:
         raise BadQuestion(
             "does not hold one resource", where=place, expected="one resource of a type that is read here"
@@ -156,11 +195,15 @@ def _complex(element: etree._Element, table: Elements, place: str, inside: Insid
     attributes = _attributes_of(element, table)
     _check_attributes(element, attributes, place)
     written = {
-        name: _typed(str(element.attrib[name]), "string", place) for name in attributes if name in element.attrib
+        name: _typed(str(element.attrib[name]), table[name], f"{place}.{name}", inside)
+        for name in attributes
+        if name in element.attrib
     }
     found = {**written, **_children(element, table, place, inside.deeper())}
     if not found:
         raise BadQuestion("this element is empty", where=place, expected="elements, or leave it out")
+    if table is types()["Extension"] and "url" not in found:
+        raise BadQuestion("an extension has no url", where=place, expected="the url of its definition")
     return found
 
 
@@ -173,29 +216,51 @@ def _attributes_of(element: etree._Element, table: Elements) -> tuple[str, ...]:
 def _primitive(element: etree._Element, definition: Element, place: str, inside: Inside) -> tuple[Any, Resource | None]:
     _check_attributes(element, ("id", "value"), place)
     text = element.attrib.get("value")
-    value = None if text is None else _typed(str(text), definition.type, place)
-    extra = {"id": str(element.attrib["id"])} if "id" in element.attrib else {}
+    value = None if text is None else _typed(str(text), definition, place, inside)
+    extra = {"id": _typed(str(element.attrib["id"]), ID, f"{place}.id", inside)} if "id" in element.attrib else {}
     extra |= _children(element, _EXTENSIONS, place, inside.deeper()) if len(element) else {}
     if value is None and not extra:
         raise BadQuestion("has neither value nor extension", where=place, expected="an attribute value")
     return value, extra or None
 
 
-def _typed(text: str, kind: str, place: str) -> bool | int | float | str:
+def _typed(text: str, element: Element, place: str, inside: Inside) -> bool | int | float | str:
+    """Value of an attribute."""
+    kind = element.type
     if kind == "boolean" and text in {"true", "false"}:
         return text == "true"
-    if kind == "integer" and _INTEGER.fullmatch(text) and is_integer(int(text)):
-        return int(text)
-    if kind == "decimal" and _DECIMAL.fullmatch(text):
-        return float(text) if set(text) & {".", "e", "E"} else int(text)
-    if kind == "string" and text:
-        return text
-    raise BadQuestion(f"this is no {kind}", where=place, expected=f"a {kind} as FHIR R4 writes it")
+    if kind == "decimal" or kind in WHOLE:
+        number = number_of(text, kind)
+        if number is not None:
+            return number
+    elif is_value(text, element) or (inside.loose and is_later(text, element)):
+        return plain(text) if kind in TEXTS else text
+    raise BadQuestion(f"this is no {kind}", where=place, expected=expected_of(element))
 
 
-def is_integer(number: int) -> bool:
-    """Whether FHIR has such an integer, which has 32 bits."""
-    return -MOST_INTEGER - 1 <= number <= MOST_INTEGER
+def expected_of(element: Element) -> str:
+    """What a primitive element holds, for errors."""
+    if element.codes:
+        return f"one of {', '.join(sorted(element.codes))}"
+    return f"a {element.type} as FHIR R4 writes it"
+
+
+def check_required(value: Resource, table: Elements, place: str, inside: Inside) -> None:
+    """Refuse a part of a resource that lacks what must be there."""
+    for names in table.missing(value):
+        if names[0] not in OPTIONAL or not (inside.loose or names[0] == EQUIVALENCE):
+            expected = f"{' or '.join(names[:12])}, which must be there"
+            raise BadQuestion("something is missing here", where=place, expected=expected)
+
+
+def is_later(value: object, element: Element) -> bool:
+    """Whether a value is a code of later versions of FHIR that is known here."""
+    return isinstance(value, str) and value in LATER and OF_FILTERS in element.codes
+
+
+def is_left_out(name: object) -> bool:
+    """Whether a contained resource is left out unread: one of a type that is not in the table."""
+    return isinstance(name, str) and _TYPE.fullmatch(name) is not None and not is_resource(name)
 
 
 def check_choice(choices: dict[str, str], element: Element, place: str) -> None:
@@ -234,4 +299,6 @@ def some_of(table: Elements) -> str:
     return f"one of {', '.join(list(table)[:12])}, ..."
 
 
-_EXTENSIONS: Elements = {"extension": Element("extension", "Extension", True, False, False, "")}
+ID = Element("id", "string", False, False, False, "")
+LEFT_OUT = (None, None)
+_EXTENSIONS = Elements(extension=Element("extension", "Extension", True, False, False, ""))

@@ -31,13 +31,13 @@ def parameters_of(resource: Resource | None) -> tuple[tuple[str, str], ...]:
     given = resource.get("parameter", [])
     if not isinstance(given, list):
         raise BadQuestion("parameter is no list", where="Parameters", expected=EXPECTED)
-    return tuple(pair for item in given for pair in _pairs(item))
+    return tuple(pair for index, item in enumerate(given) for pair in _pairs(item, index))
 
 
-def _pairs(item: Any) -> Sequence[tuple[str, str]]:
+def _pairs(item: Any, index: int) -> Sequence[tuple[str, str]]:
     name = item.get("name") if isinstance(item, dict) else None
     if not isinstance(name, str):
-        raise BadQuestion("a parameter has no name", where="Parameters", expected=EXPECTED)
+        raise BadQuestion("a parameter has no name", where=f"Parameters.parameter[{index}]", expected="a name")
     values = [value for key, value in item.items() if key.startswith("value")]
     if len(values) != 1:
         raise BadQuestion("does not have one value", where=name, expected="one value[x]")

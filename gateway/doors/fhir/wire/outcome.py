@@ -26,8 +26,8 @@ LONGEST_TEXT = 2000
 PATH = "path"
 """What is at fault where nothing else of the request is: what was asked for."""
 
-_ELEMENT = re.compile(r"(?:Bundle|Parameters)(?:\.[A-Za-z_]\w*(?:\[\d+\])?)+", re.ASCII)
-_UNPRINTABLE = re.compile(r"[^\S \t\r\n]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
+_ELEMENT = re.compile(r"(?:Bundle|Parameters)(?:\.[A-Za-z_]\w{0,63}(?:\[\d{1,9}\])?){1,200}", re.ASCII)
+_UNPRINTABLE = re.compile(r"[^\S \t\r\n]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]")
 
 KINDS: Mapping[str, Kind] = {
     "incorrect": Kind(400, "invalid"),
@@ -49,6 +49,7 @@ ISSUE_OF_STATUS: Mapping[int, str] = {
     404: "not-found",
     405: "not-supported",
     406: "not-supported",
+    412: "conflict",
     413: "too-long",
     415: "not-supported",
     429: "throttled",
@@ -56,7 +57,7 @@ ISSUE_OF_STATUS: Mapping[int, str] = {
 }
 WHERE_OF_STATUS: Mapping[int, str] = {405: "method", 413: "body"}
 """What of the request is at fault, else its path."""
-WHERE_IN_TEXT = frozenset({406, 415})
+WHERE_IN_TEXT = frozenset({406, 412, 415})
 """Statuses whose text begins with it."""
 WORDS_OF_STATUS: Mapping[str, str] = {
     "Not Found": "there is nothing at this path; metadata lists the resource types and interactions that are served",
@@ -96,11 +97,6 @@ def issue(
 def printable(text: str) -> str:
     """Text that a FHIR string can hold (R4 datatypes.html: no control character, no blank but the plain ones)."""
     return _UNPRINTABLE.sub("\ufffd", text[:LONGEST_TEXT])
-
-
-def is_printable(text: str) -> bool:
-    """Whether a FHIR string can hold a text as it is."""
-    return _UNPRINTABLE.search(text) is None
 
 
 def outcome(issues: list[Resource]) -> Resource:

@@ -22,7 +22,9 @@ MOST_BYTES = 64 << 20
 LARGEST_BYTES = 8 << 20
 HEADER_BYTES = 1024
 WISHES = frozenset({b"accept", b"accept-language", b"prefer"})
-CONDITIONS = frozenset({b"if-none-match", b"if-modified-since"})
+PRECONDITIONS = frozenset({b"if-match", b"if-unmodified-since"})
+"""Wishes that an answer may have to refuse, which the routes do."""
+CONDITIONS = frozenset({b"if-none-match", b"if-modified-since", *PRECONDITIONS})
 
 Snapshots: TypeAlias = tuple[str | None, ...]
 """Snapshot that each source answers from."""
@@ -87,6 +89,9 @@ class SentAgain:
             await self._app(scope, receive, send)
             return
         if scope["method"] != "GET" or any(name in CONDITIONS for name, _ in scope["headers"]):
+            if any(name in PRECONDITIONS for name, _ in scope["headers"]):
+                await self._app(scope, receive, send)
+                return
             known = sent_again(Request(scope), known)
         await known(scope, receive, send)
 

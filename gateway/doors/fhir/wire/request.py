@@ -14,7 +14,7 @@ from starlette.requests import Request
 from gateway.doors.fhir.search.controls import REQUIRE_COMPLETE
 from gateway.doors.fhir.search.parse import Pairs
 from gateway.doors.fhir.search.shape import WHOLE, Shape, shape_of
-from gateway.doors.fhir.wire.bodies import media_type_of, read_bytes, read_resource
+from gateway.doors.fhir.wire.bodies import check_parameters, media_type_of, read_bytes, read_resource
 from gateway.doors.fhir.wire.formats import JSON, PRETTY_JSON, Format, negotiate
 from gateway.doors.fhir.wire.operation import parameters_of
 from gateway.doors.fhir.wire.prefer import preferences
@@ -107,6 +107,8 @@ async def _form(request: Request) -> bytes:
     body = await read_bytes(request, MOST_BODY_BYTES)
     if body and media_type_of(request) != FORM:
         raise HTTPException(415, f"content-type: no such format of a search; expected {FORM}")
+    if body:
+        check_parameters(request)
     return body
 
 
