@@ -131,7 +131,7 @@ class Library:
         if self._resource("CodeSystem", url, "") is not None:
             return None
         found = self.own.edition_with(url, codes)
-        return found and self.code_system(url, found)
+        return self.code_system(url, found) if found else None
 
     def versions(self, url: str) -> tuple[str, ...]:
         """Versions of a code system that can be had."""

@@ -8,7 +8,7 @@ from gateway.doors.fhir.definitions import Resource, canonical_system
 from gateway.doors.fhir.terminology import names
 from gateway.doors.fhir.terminology.issues import Refused
 from gateway.doors.fhir.terminology.library import Library, unknown_system
-from gateway.doors.fhir.terminology.model import CodeSystem, Concept
+from gateway.doors.fhir.terminology.model import RELATIVES, CodeSystem, Concept
 from gateway.doors.fhir.terminology.options import Given
 from gateway.doors.fhir.terminology.statuses import unknown_code
 from gateway.doors.fhir.terminology.versions import matches
@@ -47,9 +47,9 @@ def lookup(library: Library, given: Given, url: str = "", version: str = "") -> 
         if item["code"] != "inactive" and (not wanted or item["code"] in wanted):
             value = {key: value for key, value in item.items() if key.startswith("value")}
             parameters.append(_property(item["code"], value))
-    for name, codes in (("parent", concept.parents), ("child", system.children.get(concept.code, ()))):
+    for name in RELATIVES:
         if not wanted or name in wanted:
-            parameters += [_relative(system, name, each) for each in codes]
+            parameters += [_relative(system, name, each) for each in system.relatives(concept, name)]
     return {"resourceType": "Parameters", "parameter": parameters}
 
 

@@ -12,6 +12,8 @@ from gateway.doors.fhir.definitions import Resource, canonical_system
 STANDARDS_STATUS = "http://hl7.org/fhir/StructureDefinition/structuredefinition-standards-status"
 CONCEPT_PROPERTIES = "http://hl7.org/fhir/concept-properties#"
 NOT_SELECTABLE = frozenset({"abstract", "not-selectable", "notSelectable"})
+RELATIVES = ("parent", "child")
+"""Properties of any code system that has a hierarchy."""
 PREFERRED_USE: Mapping[str, str] = {
     "system": "http://terminology.hl7.org/CodeSystem/hl7TermMaintInfra",
     "code": "preferredForLanguage",
@@ -172,6 +174,10 @@ class CodeSystem:
                 yield above
                 waiting += [parent for parent in above.parents if parent not in seen]
                 seen.update(above.parents)
+
+    def relatives(self, concept: Concept, name: str) -> tuple[str, ...]:
+        """Codes directly above (`parent`) or below (`child`) a concept."""
+        return concept.parents if name == "parent" else self.children.get(concept.code, ())
 
     def property_codes(self, name: str) -> frozenset[str]:
         """Codes of the properties that are the standard property of this name."""

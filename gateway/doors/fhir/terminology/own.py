@@ -26,7 +26,9 @@ OF_MATRIX_RULE: Resource = {
     "description": "No list pairs this behaviour with the morphology; the matrix rule of ICD-O allows it",
     "type": "boolean",
 }
-UNLISTED = "Pairs of a morphology and a topography, and behaviours by the matrix rule, are codes that no expansion lists"
+UNLISTED = (
+    "Pairs of a morphology and a topography, and behaviours by the matrix rule, are codes that no expansion lists"
+)
 LANGUAGE = "en"
 LONGEST_CODE = 64
 SPELLINGS_KEPT = 4096

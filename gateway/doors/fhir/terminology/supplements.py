@@ -50,9 +50,7 @@ def _with(concept: Concept, said: Sequence[tuple[Resource, Resource]]) -> Concep
             designations.append(Designation(element["display"].strip(), language, display=True, source=source))
         properties += element.get("property", [])
         extension += element.get("extension", [])
-    return replace(
-        concept, designations=tuple(designations), properties=tuple(properties), extension=tuple(extension)
-    )
+    return replace(concept, designations=tuple(designations), properties=tuple(properties), extension=tuple(extension))
 
 
 def _walk(elements: Sequence[Resource], depth: int) -> Iterator[Resource]:
