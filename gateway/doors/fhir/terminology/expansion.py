@@ -123,11 +123,14 @@ class Expansion:
         skip_inactive = compose.get("inactive") is False
         if self._versioned and _apart(includes, excludes) and not self.options.versions_match:
             self.note("versionsMatch", True, "valueBoolean")
-        named = [self._keys(part, f"ValueSet.compose.exclude[{number}]") for number, part in enumerate(excludes)]
         opened = [(number, part, self._imports(part)) for number, part in enumerate(includes)]
         for _, part, imports in opened:
             self.included |= self._editions(part, imports)
-        excluded = {self._reaching(key) for keys in named for key in keys}
+        excluded = {
+            self._reaching(key)
+            for number, part in enumerate(excludes)
+            for key in self._keys(part, f"ValueSet.compose.exclude[{number}]")
+        }
         if self._versioned:
             opened.sort(key=lambda item: order(item[1].get("version", "")), reverse=True)
         for number, part, imports in opened:
@@ -148,7 +151,7 @@ class Expansion:
         url, version, code = key
         return key if (url, version) in self.included else (url, "", code)
 
-    def _system(self, part: Resource, *, including: bool = True) -> CodeSystem:
+    def _system(self, part: Resource) -> CodeSystem:
         url, version = part["system"], self.library.ruled(part["system"], part.get("version", ""))
         found = self.library.code_system(url, version)
         if found is None:
@@ -165,8 +168,6 @@ class Expansion:
         if found.content != "complete":
             self.note(f"used-{found.content}", found.canonical)
             self._unclosed(f"This extension is based on a fragment of the code system {found.url}")
-        elif including and is_open(found, part):
-            self._unclosed(found.unlisted)
         return found
 
     def _unclosed(self, reason: str) -> None:
@@ -177,7 +178,7 @@ class Expansion:
         if extension not in self.extension:
             self.extension.append(extension)
 
-    def _imports(self, part: Resource, *, including: bool = True) -> list[Expansion]:
+    def _imports(self, part: Resource) -> list[Expansion]:
         found = []
         for canonical in part.get("valueSet", []):
             pinned = self.library.pinned(canonical)
@@ -194,21 +195,29 @@ class Expansion:
             for entry in imported.parameters:
                 if entry not in self.parameters:
                     self.parameters.append(entry)
-            for extension in imported.extension if including else ():
-                self._extend(extension)
             imported.writer.properties = self.writer.properties
             found.append(imported)
         return found
 
     def _keys(self, part: Resource, expression: str) -> set[Key]:
         """Codes that an exclude names."""
-        imports = self._imports(part, including=False)
+        imports = self._imports(part)
         if not part.get("system"):
             sets = [set(each.members) for each in imports]
             return set.intersection(*sets) if sets else set()
-        system = self._system(part, including=False)
-        keys = (self._key(system, code) for code in self._codes(system, part, expression))
+        system = self._system(part)
+        keys = (
+            self._key(each, code) for each in self._meant(system, part) for code in self._codes(each, part, expression)
+        )
         return {key for key in keys if _in_all(imports, key)}
+
+    def _meant(self, system: CodeSystem, part: Resource) -> list[CodeSystem]:
+        """Versions of a code system that an exclude means: without one, all that are included."""
+        if self.library.ruled(part["system"], part.get("version", "")):
+            return [system]
+        included = sorted(version for url, version in self.included if url == system.key)
+        found = (self.library.code_system(system.url, version) for version in included)
+        return [each for each in found if each is not None] or [system]
 
     def _codes(self, system: CodeSystem, part: Resource, expression: str) -> list[str]:
         if "concept" in part:
@@ -232,7 +241,10 @@ class Expansion:
     ) -> None:
         if imports or "concept" in part or len(part.get("filter", [])) > 1:
             self.tree = False
+        open_imports = all(each.extension for each in imports)
         if not part.get("system"):
+            for extension in (item for each in imports if open_imports for item in each.extension):
+                self._extend(extension)
             for first in imports[:1]:
                 for key, member in first.members.items():
                     if _is_excluded(key, excluded) or key in self.members or not _in_all(imports[1:], key):
@@ -242,6 +254,8 @@ class Expansion:
         system = self._system(part)
         if self.options.excludes(system.url, system.version):
             return
+        if open_imports and is_open(system, part):
+            self._unclosed(system.unlisted)
         listed = {item["code"]: item for item in part.get("concept", []) if item.get("code")}
         codes = list(listed) if listed else self._codes(system, part, expression)
         for code in codes:

@@ -105,7 +105,8 @@ def _system(
     """
     url = stated or own
     if own and canonical_system(url) != canonical_system(own):
-        raise BadQuestion("this instance is another code system", where="system", expected=own)
+        place = next((name for name in ("system", "coding", "codingA") if name in given.by_name), "system")
+        raise BadQuestion("this instance is another code system", where=place, expected=own)
     if not url:
         raise BadQuestion("no code system is named", where="system", expected="the URL of a code system")
     asked = str(coding.get("version") or given.text("version"))
