@@ -240,29 +240,50 @@ class Checker:
 
     def _excluded(self, part: Resource, path: str, coding: Resource, hit: Hit) -> bool:
         """Whether an exclude takes a coding out; one that names a version which is not included means every version."""
-        excluded, url = True, coding["system"]
-        if part.get("system"):
-            if canonical_system(part["system"]) != canonical_system(url):
-                return False
-            version = self.library.ruled(url, part.get("version", "")) or hit.version
-            system = self.library.code_system(url, version)
-            if system is None:
-                raise Refused(unknown_system(self.library, url, version, at(path, "system")))
-            concept = system.locate(coding["code"])
-            if concept is None or not self._reaches(system.key, system.version, hit):
-                return False
-            excluded = self._is_named(system, part, concept, self._member(system, part, concept))
+        url = coding["system"]
+        if part.get("system") and canonical_system(part["system"]) != canonical_system(url):
+            return False
         for canonical in part.get("valueSet", []):
             other = self.others[self.library.pinned(canonical)]
             self._status(other.canonical, other.canonical, "ValueSet", other.value_set, self.found)
-            inner = Hit()
-            asked = {**coding, "version": hit.version} if hit.version else coding
-            excluded = excluded and other.check(path, asked, inner, Findings()) is True
-            excluded = excluded and self._reaches(canonical_system(url), inner.version, hit)
-        return excluded
+        versions = dict.fromkeys((hit.version, *self._beside(part, path, url, hit)))
+        return any(self._takes_out(part, path, coding, version) for version in versions)
 
-    def _reaches(self, url: str, version: str, hit: Hit) -> bool:
-        return self.options.versions_match or hit.version in ("", version) or (url, version) not in self.included
+    def _beside(self, part: Resource, path: str, url: str, hit: Hit) -> set[str]:
+        """Versions that an exclude names and that are not included."""
+        key = canonical_system(url)
+        if part.get("system"):
+            named = {self._edition(part, path, url, hit.version).version}
+        else:
+            others = (self.others[self.library.pinned(canonical)] for canonical in part.get("valueSet", []))
+            named = {version for other in others for each, version in other.included if each == key}
+        return {version for version in named if self.options.versions_match or (key, version) not in self.included}
+
+    def _edition(self, part: Resource, path: str, url: str, default: str) -> CodeSystem:
+        """Code system of an exclude."""
+        version = self.library.ruled(url, part.get("version", "")) or default
+        system = self.library.code_system(url, version)
+        if system is None:
+            raise Refused(unknown_system(self.library, url, version, at(path, "system")))
+        return system
+
+    def _takes_out(self, part: Resource, path: str, coding: Resource, version: str) -> bool:
+        """Whether an exclude has a coding in a version."""
+        if part.get("system"):
+            system = self._edition(part, path, coding["system"], version)
+            concept = system.locate(coding["code"])
+            if (version and system.version != version) or concept is None:
+                return False
+            if not self._is_named(system, part, concept, self._member(system, part, concept)):
+                return False
+        asked = {**coding, "version": version} if version else coding
+        for canonical in part.get("valueSet", []):
+            inner, findings = Hit(), Findings()
+            if self.others[self.library.pinned(canonical)].check(path, asked, inner, findings) is not True:
+                return False
+            if findings.erroneous or (version and inner.version != version):
+                return False
+        return True
 
     def _member(self, system: CodeSystem, part: Resource, concept: Concept) -> Resource | None:
         """What a part says of a concept that it lists, be it in another spelling."""
