@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -168,6 +170,52 @@ def test_an_exclude_of_an_edition_that_is_not_included_or_of_none_means_every_on
         assert "IV(a)" not in named(expanded(client, value_set))
         assert not is_in(client, value_set, "IV(a)", ICCC3, "2005")
         assert is_in(client, value_set, "V", ICCC3, "2005")
+
+
+CODES = ("IV(a)", "VI", "VI(a)", "VI(a).4", "VI(b)", "VII", "VII(a)", "VII(a).1")
+
+
+def a_part(dice: random.Random, *, imports: Sequence[str] = (), stated: bool = True) -> Json:
+    """A part of a value set of ICCC-3: all of an edition, a filter, a list, imports or several of these."""
+    kind = dice.random()
+    part: Json = {}
+    if kind < 0.6:
+        part["system"] = ICCC3
+        if stated or dice.random() < 0.7:
+            part["version"] = dice.choice(("2005", "2017"))
+        operator = dice.choice(("is-a", "is-not-a", "descendent-of", "child-of", "generalizes"))
+        part |= dice.choice(
+            (
+                {},
+                {"filter": such("concept", operator, dice.choice(CODES))},
+                {"concept": listed(*dice.sample(CODES, 3))},
+            )
+        )
+    if kind > 0.5:
+        names = [f"{ICCC3}?fhir_vs", f"{ICCC3}?fhir_vs=isa/VII", f"{SETS}/iccc-3-VI"]
+        known = [f"{name}|{edition}" for name in names for edition in ("2005", "2017")]
+        part["valueSet"] = dice.sample([*known, *imports], dice.choice((1, 1, 2)))
+    return part
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_verdict_is_that_of_the_expansion(client: Client, seed: int) -> None:
+    dice = random.Random(seed)
+
+    def parts(number: int, *imports: str, stated: bool = True) -> list[Json]:
+        return [a_part(dice, imports=imports, stated=stated) for _ in range(number)]
+
+    url = "http://example.org/inner"
+    inner = ("tx-resource", a_set(parts(dice.choice((1, 2))), parts(dice.choice((0, 1)), stated=False), url=url))
+    value_set = a_set(parts(dice.choice((1, 2, 3)), url), parts(dice.choice((0, 1, 1)), url, stated=False))
+    found = expanded(client, value_set, inner)
+    used = {str(said).partition("|")[2] for said in values(found, "used-codesystem")}
+    held = {(item["code"], item.get("version")) for item in flat(found.get("contains", []))}
+    editions = used if len(used) == 1 else {"2005", "2017"} if all(version for _, version in held) else set()
+    for edition in editions:
+        for code in CODES:
+            expected = bool({(code, edition), (code, None)} & held)
+            assert is_in(client, value_set, code, ICCC3, edition, inner) is expected, (code, edition)
 
 
 def test_a_code_that_an_edition_lacks_is_not_named_in_another(client: Client) -> None:
