@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.doors.fhir.definitions import Resource
+from gateway.doors.fhir.definitions import Resource, canonical_system
 from gateway.doors.fhir.terminology.findings import Findings, at
 from gateway.doors.fhir.terminology.issues import issue
 from gateway.doors.fhir.terminology.library import Library
@@ -20,8 +20,12 @@ def fits(includes: Sequence[Resource], own: str, given: str) -> bool:
 
 def pick(library: Library, includes: Sequence[Resource], system: str, version: str, code: str, display: str) -> str:
     """Of several versions in the value set, the newest that has the code, under the display if one is given."""
-    stated = {part["version"] for part in includes if part.get("system") == system and part.get("version")}
-    if version or len(stated) < 2:
+    if version or len(includes) < 2:
+        return ""
+    url = canonical_system(system)
+    own = (part for part in includes if part.get("version") and canonical_system(part.get("system", "")) == url)
+    stated = {part["version"] for part in own}
+    if len(stated) < 2:
         return ""
     having = {
         each

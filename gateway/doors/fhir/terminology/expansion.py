@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from operator import attrgetter
 from uuid import uuid4
 
-from gateway.doors.fhir.definitions import Resource
+from gateway.doors.fhir.definitions import Resource, canonical_system
 from gateway.doors.fhir.terminology.brought import canonical_of
-from gateway.doors.fhir.terminology.filters import selected
+from gateway.doors.fhir.terminology.filters import is_open, selected
 from gateway.doors.fhir.terminology.issues import Refused, issue
 from gateway.doors.fhir.terminology.library import Library, unknown_system
-from gateway.doors.fhir.terminology.members import EXTENSION, Member, MemberWriter, Wanted, expansion_property, nested
+from gateway.doors.fhir.terminology.members import (
+    EXTENSION,
+    Member,
+    MemberWriter,
+    Wanted,
+    expansion_property,
+    flat,
+    nested,
+)
 from gateway.doors.fhir.terminology.model import STANDARDS_STATUS, CodeSystem, Concept, standards_status
 from gateway.doors.fhir.terminology.options import Given, Options
 from gateway.doors.fhir.terminology.versions import order
@@ -25,6 +35,8 @@ UNCLOSED = f"{EXTENSION}valueset-unclosed"
 SUPPLEMENT = f"{EXTENSION}valueset-supplement"
 
 Key = tuple[str, str, str]
+"""Code system by the one URL that we write, its version, and the code."""
+Edition = tuple[str, str]
 
 
 class Expansion:
@@ -36,7 +48,7 @@ class Expansion:
         self.value_set = value_set
         self.path = (*path, canonical_of(value_set))
         self.members: dict[Key, Member] = {}
-        self.pairs: set[tuple[str, str]] = set()
+        self.included: set[Edition] = set()
         self.roots: list[Member] = []
         self.wanted = Wanted(self.options.filter)
         self.tree = not (self.options.exclude_nested or self.wanted.text)
@@ -44,7 +56,6 @@ class Expansion:
         self.writer = MemberWriter(library.options, str(value_set.get("language", "")))
         self.extension: list[Resource] = []
         self._versioned = False
-        self._any_version = False
 
     def note(self, name: str, value: object, kind: str = "valueUri") -> None:
         """Add a parameter of the expansion, once."""
@@ -107,28 +118,38 @@ class Expansion:
         versions: dict[str, set[str]] = {}
         for part in (*includes, *excludes):
             if part.get("system"):
-                versions.setdefault(part["system"], set()).add(part.get("version", ""))
+                versions.setdefault(canonical_system(part["system"]), set()).add(part.get("version", ""))
         self._versioned = any(len(found) > 1 for found in versions.values())
         skip_inactive = compose.get("inactive") is False
-        self._any_version = self._versioned and _apart(includes, excludes)
-        if self._any_version and not self.options.versions_match:
+        if self._versioned and _apart(includes, excludes) and not self.options.versions_match:
             self.note("versionsMatch", True, "valueBoolean")
+        opened = [(number, part, self._imports(part)) for number, part in enumerate(includes)]
+        for _, part, imports in opened:
+            self.included |= self._editions(part, imports)
         excluded = {
-            key
+            self._reaching(key)
             for number, part in enumerate(excludes)
             for key in self._keys(part, f"ValueSet.compose.exclude[{number}]")
         }
-        numbered = sorted(
-            enumerate(includes),
-            key=lambda pair: order(pair[1].get("version", "")) if self._versioned else (),
-            reverse=True,
-        )
-        for number, part in numbered if self._versioned else list(enumerate(includes)):
-            self._include(part, f"ValueSet.compose.include[{number}]", excluded, skip_inactive)
+        if self._versioned:
+            opened.sort(key=lambda item: order(item[1].get("version", "")), reverse=True)
+        for number, part, imports in opened:
+            self._include(part, imports, f"ValueSet.compose.include[{number}]", excluded, skip_inactive)
 
     def _key(self, system: CodeSystem, code: str) -> Key:
-        version = system.version if self._versioned and not self.options.versions_match else ""
-        return (system.url, version, code)
+        return (system.key, "" if self.options.versions_match else system.version, code)
+
+    def _editions(self, part: Resource, imports: Sequence[Expansion]) -> set[Edition]:
+        """Versions of code systems that an include means."""
+        if not part.get("system"):
+            return {edition for each in imports for edition in each.included}
+        system = self.library.code_system(part["system"], self.library.ruled(part["system"], part.get("version", "")))
+        return {(system.key, system.version)} if system else set()
+
+    def _reaching(self, key: Key) -> Key:
+        """Key of an exclude, without its version if that is not included at all: it then means every version."""
+        url, version, code = key
+        return key if (url, version) in self.included else (url, "", code)
 
     def _system(self, part: Resource) -> CodeSystem:
         url, version = part["system"], self.library.ruled(part["system"], part.get("version", ""))
@@ -146,10 +167,12 @@ class Expansion:
             self.note("used-supplement", name)
         if found.content != "complete":
             self.note(f"used-{found.content}", found.canonical)
-            reason = f"This extension is based on a fragment of the code system {found.url}"
-            self._extend({"url": UNCLOSED, "valueBoolean": True})
-            self._extend({"url": f"{UNCLOSED}-reason", "valueString": reason})
+            self._unclosed(f"This extension is based on a fragment of the code system {found.url}")
         return found
+
+    def _unclosed(self, reason: str) -> None:
+        self._extend({"url": UNCLOSED, "valueBoolean": True})
+        self._extend({"url": f"{UNCLOSED}-reason", "valueString": reason})
 
     def _extend(self, extension: Resource) -> None:
         if extension not in self.extension:
@@ -180,12 +203,21 @@ class Expansion:
         """Codes that an exclude names."""
         imports = self._imports(part)
         if not part.get("system"):
-            sets = [{(url, "", code) for url, _, code in each.members} for each in imports]
+            sets = [set(each.members) for each in imports]
             return set.intersection(*sets) if sets else set()
         system = self._system(part)
-        codes = self._codes(system, part, expression)
-        keys = (self._key(system, code) for code in codes if _in_all(imports, system, code))
-        return {(url, "", code) if self._any_version else (url, version, code) for url, version, code in keys}
+        keys = (
+            self._key(each, code) for each in self._meant(system, part) for code in self._codes(each, part, expression)
+        )
+        return {key for key in keys if _in_all(imports, key)}
+
+    def _meant(self, system: CodeSystem, part: Resource) -> list[CodeSystem]:
+        """Versions of a code system that an exclude means: without one, all that are included."""
+        if self.library.ruled(part["system"], part.get("version", "")):
+            return [system]
+        included = sorted(version for url, version in self.included if url == system.key)
+        found = (self.library.code_system(system.url, version) for version in included)
+        return [each for each in found if each is not None] or [system]
 
     def _codes(self, system: CodeSystem, part: Resource, expression: str) -> list[str]:
         if "concept" in part:
@@ -199,30 +231,41 @@ class Expansion:
         ]
         return [code for code in sets[0] if all(code in others for others in sets[1:])]
 
-    def _include(self, part: Resource, expression: str, excluded: set[Key], skip_inactive: bool) -> None:
-        imports = self._imports(part)
+    def _include(
+        self,
+        part: Resource,
+        imports: Sequence[Expansion],
+        expression: str,
+        excluded: set[Key],
+        skip_inactive: bool,
+    ) -> None:
         if imports or "concept" in part or len(part.get("filter", [])) > 1:
             self.tree = False
+        open_imports = all(each.extension for each in imports)
         if not part.get("system"):
+            for extension in (item for each in imports if open_imports for item in each.extension):
+                self._extend(extension)
             for first in imports[:1]:
-                for (url, _, code), member in first.members.items():
-                    key = self._key(member.system, code)
-                    if {key, (url, "", code)} & excluded or not _in_all(imports[1:], member.system, code):
+                for key, member in first.members.items():
+                    if _is_excluded(key, excluded) or key in self.members or not _in_all(imports[1:], key):
                         continue
-                    if key not in self.members:
-                        self._add(key, Member(member.system, code, member.written, member.rank), None)
+                    self._add(key, replace(member, children=[]), None)
             return
         system = self._system(part)
         if self.options.excludes(system.url, system.version):
             return
+        if open_imports and is_open(system, part):
+            self._unclosed(system.unlisted)
         listed = {item["code"]: item for item in part.get("concept", []) if item.get("code")}
         codes = list(listed) if listed else self._codes(system, part, expression)
         for code in codes:
             concept = system.locate(code)
-            if concept is None or not _in_all(imports, system, concept.code):
+            if concept is None:
                 continue
             key = self._key(system, concept.code)
-            if {key, (system.url, "", concept.code)} & excluded or key in self.members:
+            if not _in_all(imports, key):
+                continue
+            if _is_excluded(key, excluded) or key in self.members:
                 self.tree = self.tree and key not in self.members
                 continue
             inactive = system.inactive(concept)
@@ -237,9 +280,9 @@ class Expansion:
             rank = self.wanted.rank(system, concept, designations)
             if rank is None:
                 continue
-            named = (system, concept, member, designations, inactive, self._versioned)
-            written = partial(self.writer.element, *named)
-            self._add(key, Member(system, concept.code, written, rank), self._parent(system, concept))
+            written = partial(self.writer.element, system, concept, member, designations, inactive)
+            found = Member(system, concept.code, written, rank, self._versioned)
+            self._add(key, found, self._parent(system, concept))
 
     def _parent(self, system: CodeSystem, concept: Concept) -> Member | None:
         """Nearest ancestor that is in the expansion."""
@@ -265,21 +308,22 @@ class Expansion:
                 issue("error", "too-costly", "too-costly", "VALUESET_TOO_COSTLY", "", self.path[0], f">{MOST_CODES}")
             )
         self.members[key] = member
-        self.pairs.add((key[0], key[2]))
         (parent.children if parent else self.roots).append(member)
 
     def resource(self) -> Resource:
         """Element ValueSet.expansion."""
         options, members = self.options, list(self.members.values())
+        editions = Counter(url for url, _ in {(member.system.key, member.system.version) for member in members})
+        mixed = {url for url, number in editions.items() if number > 1}
         if self.wanted.text:
             members.sort(key=attrgetter("rank"))
         offset = options.offset or 0
         whole = offset == 0 and (options.count is None or options.count >= len(members))
         if self.tree and whole:
-            contains = [nested(member) for member in self.roots]
+            contains = [nested(member, mixed) for member in self.roots]
         else:
             last = None if options.count is None else offset + options.count
-            contains = [member.written() for member in members[offset:last]]
+            contains = [flat(member, mixed) for member in members[offset:last]]
         element: Resource = {
             "identifier": f"urn:uuid:{uuid4()}",
             "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -302,14 +346,18 @@ class Expansion:
 
 def _apart(includes: Sequence[Resource], excludes: Sequence[Resource]) -> bool:
     """Whether the excludes name only versions that are not included: they would be without effect."""
-    included = {(part.get("system"), part.get("version")) for part in includes}
-    excluded = {(part.get("system"), part.get("version")) for part in excludes}
+    included = {(canonical_system(part.get("system", "")), part.get("version")) for part in includes}
+    excluded = {(canonical_system(part.get("system", "")), part.get("version")) for part in excludes}
     stated = all(version for _, version in included | excluded)
     return bool(excluded) and stated and not included & excluded and len({url for url, _ in included | excluded}) == 1
 
 
-def _in_all(imports: Sequence[Expansion], system: CodeSystem, code: str) -> bool:
-    return all((system.url, code) in each.pairs for each in imports)
+def _in_all(imports: Sequence[Expansion], key: Key) -> bool:
+    return all(key in each.members for each in imports)
+
+
+def _is_excluded(key: Key, excluded: set[Key]) -> bool:
+    return key in excluded or (key[0], "", key[2]) in excluded
 
 
 def _status(system: CodeSystem) -> Resource:

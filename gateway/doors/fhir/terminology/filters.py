@@ -6,15 +6,19 @@ from collections.abc import Callable, Mapping
 
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.terminology.issues import Refused, issue
-from gateway.doors.fhir.terminology.model import CodeSystem, Concept, extension_value
+from gateway.doors.fhir.terminology.model import RELATIVES, CodeSystem, Concept, extension_value
 from gateway.doors.fhir.terminology.patterns import full_matches
 
 OP_OF_R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-ValueSet.compose.include.filter.op"
+PROPERTY_OPERATORS = frozenset({"=", "in", "not-in", "exists", "regex"})
 ALWAYS_KNOWN = frozenset({"notSelectable", "status", "inactive", "deprecated"})
 OF_CONCEPT = frozenset({"concept", "code"})
+LISTING = frozenset({"=", "in", "generalizes"})
+"""Operators that name each of their codes, or what stands above them."""
 
 Codes = dict[str, None]
 Select = Callable[[CodeSystem, str], Codes]
+Test = Callable[[Concept], bool]
 
 
 def operator(element: Resource) -> str:
@@ -31,6 +35,40 @@ def selected(system: CodeSystem, element: Resource, value_set: str, expression: 
     Refused
         A filter without value, or one that this code system does not have.
     """
+    name, op, value = _read(system, element, value_set, expression)
+    if name in OF_CONCEPT:
+        found = CONCEPT_FILTERS[op](system, value)
+        listed = {code: None for code in system.concepts if code in found}
+        return listed if len(listed) == len(found) else {**listed, **found}
+    if op == "regex":
+        return _matching(system, name, value)
+    test = _property_test(system, name, op, value)
+    return {code: None for code, concept in system.concepts.items() if test(concept)}
+
+
+def passes(system: CodeSystem, element: Resource, concept: Concept, value_set: str, expression: str) -> bool:
+    """Whether a concept passes a filter, be it one that no list of the code system has.
+
+    Raises
+    ------
+    Refused
+        A filter without value, or one that this code system does not have.
+    """
+    name, op, value = _read(system, element, value_set, expression)
+    if name in OF_CONCEPT:
+        return CONCEPT_TESTS[op](system, value, concept)
+    return _property_test(system, name, op, value)(concept)
+
+
+def is_open(system: CodeSystem, part: Resource) -> bool:
+    """Whether an include may have codes of a code system that no list holds."""
+    if not system.unlisted or "concept" in part:
+        return False
+    return not any(item.get("property") in OF_CONCEPT and operator(item) in LISTING for item in part.get("filter", []))
+
+
+def _read(system: CodeSystem, element: Resource, value_set: str, expression: str) -> tuple[str, str, str]:
+    """Property, operator and value of a filter that this code system has."""
     name, op, value = str(element.get("property", "")), operator(element), str(element.get("value") or "")
     if not value:
         raise Refused(
@@ -47,14 +85,12 @@ def selected(system: CodeSystem, element: Resource, value_set: str, expression: 
             status=400,
         )
     if name in OF_CONCEPT and op in CONCEPT_FILTERS:
-        found = CONCEPT_FILTERS[op](system, value)
-        listed = {code: None for code in system.concepts if code in found}
-        return listed if len(listed) == len(found) else {**listed, **found}
-    if name in ("child", "parent") and op == "exists":
-        return _with_relatives(system, name, value == "true")
+        return name, op, value
+    if name in RELATIVES and op in ("exists", "="):
+        return name, op, value
     known = name in ALWAYS_KNOWN or any(item.get("code") == name for item in system.properties)
-    if known and op in PROPERTY_FILTERS:
-        return PROPERTY_FILTERS[op](system, name, value)
+    if known and op in PROPERTY_OPERATORS:
+        return name, op, value
     raise Refused(
         issue(
             "error",
@@ -130,11 +166,36 @@ CONCEPT_FILTERS: Mapping[str, Select] = {
 }
 
 
-def _with_relatives(system: CodeSystem, name: str, wanted: bool) -> Codes:
-    def has(concept: Concept) -> bool:
-        return bool(concept.parents if name == "parent" else system.children.get(concept.code))
+def _is_below(system: CodeSystem, value: str, concept: Concept) -> bool:
+    root = system.locate(value)
+    return root is not None and any(above.code == root.code for above in system.ancestors(concept))
 
-    return {code: None for code, concept in system.concepts.items() if has(concept) is wanted}
+
+def _is_at_or_below(system: CodeSystem, value: str, concept: Concept) -> bool:
+    root = system.locate(value)
+    return root is not None and (root.code == concept.code or _is_below(system, value, concept))
+
+
+def _is_child(system: CodeSystem, value: str, concept: Concept) -> bool:
+    root = system.locate(value)
+    return root is not None and root.code in concept.parents
+
+
+CONCEPT_TESTS: Mapping[str, Callable[[CodeSystem, str, Concept], bool]] = {
+    "is-a": _is_at_or_below,
+    "descendent-of": _is_below,
+    "is-not-a": lambda system, value, concept: not _is_at_or_below(system, value, concept),
+    "child-of": _is_child,
+    "descendent-leaf": lambda system, value, concept: (
+        concept.code not in system.children and _is_below(system, value, concept)
+    ),
+    "generalizes": lambda system, value, concept: concept.code in _generalizes(system, value),
+    "in": lambda system, value, concept: concept.code in _in(system, value),
+    "not-in": lambda system, value, concept: concept.code not in _in(system, value),
+    "=": lambda system, value, concept: concept.code in _in(system, value),
+    "regex": lambda _, value, concept: full_matches(value, [concept.code])[0],
+}
+"""The same of one concept, which need not be listed."""
 
 
 def _values(system: CodeSystem, concept: Concept, name: str) -> list[str]:
@@ -149,41 +210,33 @@ def _values(system: CodeSystem, concept: Concept, name: str) -> list[str]:
     return system.values(concept, name)
 
 
-def _where(system: CodeSystem, name: str, passes: Callable[[list[str]], bool]) -> Codes:
-    return {code: None for code, concept in system.concepts.items() if passes(_values(system, concept, name))}
+def _property_test(system: CodeSystem, name: str, op: str, value: str) -> Test:
+    """Whether a concept passes a filter on a property."""
+    if name in RELATIVES and op in ("exists", "="):
+        return _relative_test(system, name, op, value)
+    if op == "regex":
+        return lambda concept: any(full_matches(value, _values(system, concept, name)))
+    if op == "exists":
+        return lambda concept: bool(_values(system, concept, name)) is (value == "true")
+    wanted = {value} if op == "=" else set(_list(value))
+    return lambda concept: wanted.isdisjoint(_values(system, concept, name)) is (op == "not-in")
 
 
-def _property_in(system: CodeSystem, name: str, value: str) -> Codes:
-    wanted = set(_list(value))
-    return _where(system, name, lambda values: bool(wanted & set(values)))
-
-
-def _property_not_in(system: CodeSystem, name: str, value: str) -> Codes:
-    wanted = set(_list(value))
-    return _where(system, name, lambda values: not wanted & set(values))
-
-
-def _property_is(system: CodeSystem, name: str, value: str) -> Codes:
-    return _where(system, name, lambda values: value in values)
-
-
-def _property_exists(system: CodeSystem, name: str, value: str) -> Codes:
-    return _where(system, name, lambda values: bool(values) is (value == "true"))
-
-
-def _property_regex(system: CodeSystem, name: str, value: str) -> Codes:
+def _matching(system: CodeSystem, name: str, pattern: str) -> Codes:
     pairs = [(code, text) for code, concept in system.concepts.items() for text in _values(system, concept, name)]
-    found = full_matches(value, [text for _, text in pairs])
+    found = full_matches(pattern, [text for _, text in pairs])
     return {code: None for (code, _), ok in zip(pairs, found, strict=True) if ok}
 
 
-PROPERTY_FILTERS: Mapping[str, Callable[[CodeSystem, str, str], Codes]] = {
-    "=": _property_is,
-    "in": _property_in,
-    "not-in": _property_not_in,
-    "exists": _property_exists,
-    "regex": _property_regex,
-}
+def _relative_test(system: CodeSystem, name: str, op: str, value: str) -> Test:
+    if op == "exists":
+        return lambda concept: bool(system.relatives(concept, name)) is (value == "true")
+    other = system.locate(value)
+    if other is None:
+        return lambda _: False
+    if name == "parent":
+        return lambda concept: other.code in concept.parents
+    return lambda concept: concept.code in other.parents
 
 
 def _list(value: str) -> list[str]:

@@ -48,6 +48,24 @@ class Findings:
         if text not in self.messages:
             self.messages.append(text)
 
+    @property
+    def erroneous(self) -> bool:
+        """Some issue is an error."""
+        return any(item.severity == "error" for item in self.issues)
+
+    def take(self, other: Findings) -> None:
+        """Add what was found apart."""
+        for found in other.issues:
+            self.add(found, message=False)
+        for text in other.messages:
+            self.say(text)
+        for canonical in other.unknown:
+            self.see_unknown(canonical)
+        self.inactive_at = self.inactive_at if other.inactive_at is None else other.inactive_at
+        self.status = other.status or self.status
+        self.normal_form = other.normal_form or self.normal_form
+        self.implied_system = other.implied_system or self.implied_system
+
     def see_unknown(self, canonical: str) -> bool:
         """Remember a code system that is not known; whether it is new."""
         new = canonical not in self.unknown
@@ -62,6 +80,10 @@ class Hit:
 
     version: str = ""
     names: list[Designation] = field(default_factory=list)
+
+    def take(self, other: Hit) -> None:
+        """Become another one, so far as it has something."""
+        self.version, self.names = other.version or self.version, other.names or self.names
 
 
 def at(path: str, name: str) -> str:

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from gateway.doors.fhir.definitions import Resource, guide, url_of_prefix
+from gateway.doors.fhir.definitions import Resource, canonical_system, guide, url_of_prefix
 from gateway.doors.fhir.terminology.brought import canonical_of, code_system_of
 from gateway.doors.fhir.terminology.issues import Issue, Refused, issue
 from gateway.doors.fhir.terminology.model import CodeSystem, Provider
 from gateway.doors.fhir.terminology.options import Options
+from gateway.doors.fhir.terminology.supplements import supplemented
 from gateway.doors.fhir.terminology.versions import latest, listed, matches
 
 DEEPEST_IMPORT = 50
@@ -51,7 +52,7 @@ class Library:
     applied_rules: list[tuple[str, str]] = field(default_factory=list)
     _steps: int = 0
     _index: Index = field(default_factory=dict)
-    _made: dict[tuple[int, tuple[str, ...]], CodeSystem] = field(default_factory=dict)
+    _made: dict[tuple[int, str, tuple[str, ...]], CodeSystem] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._index = indexed(self.brought)
@@ -89,7 +90,8 @@ class Library:
     def broken_rule(self, system: CodeSystem) -> Issue | None:
         """Issue if check-system-version does not allow a code system."""
         for rule in self.options.of(system.url):
-            if rule.mode == "check" and not matches(rule.version, system.version):
+            wanted = self.own.edition(system.url, rule.version)
+            if rule.mode == "check" and not matches(wanted, system.version):
                 return issue(
                     "error",
                     "exception",
@@ -107,15 +109,29 @@ class Library:
         found = self._resource("CodeSystem", url, version)
         if found is None or found.get("content") not in USABLE:
             held = self.own.code_system(url, version)
-            if held is not None or found is None:
-                return held
-            return None
-        supplements = tuple(self._supplements(url, str(found.get("version", ""))))
-        self.used_supplements.update(self._names(supplements))
-        key = (id(found), tuple(map(canonical_of, supplements)))
+            return held if held is None or not self.brought else self._with_supplements(held)
+        supplements = self._supplements(url, str(found.get("version", "")))
+        key = (id(found), "", tuple(map(canonical_of, supplements)))
         if key not in self._made:
             self._made[key] = code_system_of(found, supplements)
         return self._made[key]
+
+    def _with_supplements(self, held: CodeSystem) -> CodeSystem:
+        """A code system of the provider, with the supplements that are brought along."""
+        supplements = self._supplements(held.url, held.version)
+        if not supplements:
+            return held
+        key = (id(held), held.url, tuple(map(canonical_of, supplements)))
+        if key not in self._made:
+            self._made[key] = supplemented(held, supplements)
+        return self._made[key]
+
+    def edition_with(self, url: str, codes: Sequence[str]) -> CodeSystem | None:
+        """Newest edition of a code system of ours whose editions share their codes that has all of these codes."""
+        if self._resource("CodeSystem", url, "") is not None:
+            return None
+        found = self.own.edition_with(url, codes)
+        return self.code_system(url, found) if found else None
 
     def versions(self, url: str) -> tuple[str, ...]:
         """Versions of a code system that can be had."""
@@ -149,12 +165,41 @@ class Library:
             )
 
     def value_set(self, canonical: str, within: Resource | None = None) -> Resource | None:
-        """Value set of a canonical, or one contained in `within`."""
+        """Value set of a canonical, or one contained in `within`.
+
+        Raises
+        ------
+        Refused
+            A value set of a version that check-valueset-version does not allow.
+        """
         if canonical.startswith("#"):
             contained = (within or {}).get("contained", [])
             return next((item for item in contained if item.get("id") == canonical[1:]), None)
         url, _, version = canonical.partition("|")
-        return self._resource("ValueSet", url, version) or implicit_value_set(self, url, version)
+        found = (
+            self._resource("ValueSet", url, version)
+            or implicit_value_set(self, url, version)
+            or iccc3_value_set(self, url, version)
+        )
+        return found and self.allowed(found)
+
+    def allowed(self, value_set: Resource) -> Resource:
+        """The value set itself, where check-valueset-version allows its version.
+
+        Raises
+        ------
+        Refused
+            With issue version-error.
+        """
+        url, version = str(value_set.get("url", "")), str(value_set.get("version", ""))
+        for rule in self.options.of(url) if self.options.rules else ():
+            if rule.mode == "check" and not matches(rule.version, version):
+                text = (
+                    f"The version '{version}' is not allowed for value set '{url}': required to be '{rule.version}' "
+                    "by a version-check parameter"
+                )
+                raise Refused(Issue("error", "exception", "version-error", "VALUESET_VERSION_CHECK", text))
+        return value_set
 
     def pinned(self, canonical: str) -> str:
         """Canonical of a value set, with the version that the request gives it."""
@@ -176,19 +221,21 @@ class Library:
                 if not version or matches(version, str(item.get("version", "")))
             }
             if found:
-                return found[latest(found)]
+                return found.get(version) or found[latest(found)]
         return None
 
     def _supplements(self, url: str, version: str) -> list[Resource]:
+        """Supplements of a code system that are asked for or always hold; they count as used."""
         found = []
         for item in self.brought:
             target, _, target_version = str(item.get("supplements", "")).partition("|")
-            if item.get("content") != "supplement" or target != url:
+            if item.get("content") != "supplement" or canonical_system(target) != canonical_system(url):
                 continue
             wanted = {item.get("url"), canonical_of(item)} & self.required
             fits = not target_version or not version or matches(target_version, version)
             if fits and (wanted or _is_language_pack(item)):
                 found.append(item)
+        self.used_supplements.update(self._names(found))
         return found
 
     def _names(self, supplements: Sequence[Resource]) -> set[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gateway.doors.fhir.definitions import Resource, canonical_system
 from gateway.doors.fhir.terminology import names
 from gateway.doors.fhir.terminology.issues import Refused
 from gateway.doors.fhir.terminology.library import Library, unknown_system
-from gateway.doors.fhir.terminology.model import CodeSystem, Concept
+from gateway.doors.fhir.terminology.model import RELATIVES, CodeSystem, Concept
 from gateway.doors.fhir.terminology.options import Given
 from gateway.doors.fhir.terminology.statuses import unknown_code
 from gateway.doors.fhir.terminology.versions import matches
@@ -25,7 +27,7 @@ def lookup(library: Library, given: Given, url: str = "", version: str = "") -> 
     """
     coding = given.element("coding") or {}
     code = str(coding.get("code") or given.text("code"))
-    system = _system(library, given, url or str(coding.get("system") or given.text("system")), coding, version)
+    system = _system(library, given, url, str(coding.get("system") or given.text("system")), coding, version, [code])
     concept = _concept(system, code, "code")
     wanted = set(library.options.properties)
     shown = names.preferred(concept.designations, library.options.languages)
@@ -45,9 +47,9 @@ def lookup(library: Library, given: Given, url: str = "", version: str = "") -> 
         if item["code"] != "inactive" and (not wanted or item["code"] in wanted):
             value = {key: value for key, value in item.items() if key.startswith("value")}
             parameters.append(_property(item["code"], value))
-    for name, codes in (("parent", concept.parents), ("child", system.children.get(concept.code, ()))):
+    for name in RELATIVES:
         if not wanted or name in wanted:
-            parameters += [_relative(system, name, each) for each in codes]
+            parameters += [_relative(system, name, each) for each in system.relatives(concept, name)]
     return {"resourceType": "Parameters", "parameter": parameters}
 
 
@@ -70,8 +72,9 @@ def subsumes(library: Library, given: Given, url: str = "", version: str = "") -
             "the codings are of different versions", where="codingB", expected=f"one of {sorted(versions)}"
         )
     named = first if first.get("version") else second
-    system = _system(library, given, url or str(first.get("system") or given.text("system")), named, version)
     code, other_code = str(first.get("code") or given.text("codeA")), str(second.get("code") or given.text("codeB"))
+    asked = str(first.get("system") or given.text("system"))
+    system = _system(library, given, url, asked, named, version, [code, other_code])
     one, other = _concept(system, code, "codeA"), _concept(system, other_code, "codeB")
     if one.code == other.code:
         found = "equivalent"
@@ -93,16 +96,30 @@ def normalized(concept: Concept, asked: str, which: str = "") -> list[Resource]:
     return [] if concept.code == asked else [{"name": f"normalized-code{which}", "valueCode": concept.code}]
 
 
-def _system(library: Library, given: Given, url: str, coding: Resource, default: str) -> CodeSystem:
+def _system(
+    library: Library, given: Given, own: str, stated: str, coding: Resource, default: str, codes: Sequence[str]
+) -> CodeSystem:
+    """Code system that is asked; `own` and `default` are the URL and version of the instance.
+
+    Without a version it is the newest edition that has the codes.
+    """
+    url = stated or own
+    if own and canonical_system(url) != canonical_system(own):
+        place = next((name for name in ("system", "coding", "codingA") if name in given.by_name), "system")
+        raise BadQuestion("this instance is another code system", where=place, expected=own)
     if not url:
         raise BadQuestion("no code system is named", where="system", expected="the URL of a code system")
     asked = str(coding.get("version") or given.text("version"))
     if default and asked and not matches(asked, default):
         raise BadQuestion("this instance is another version", where="version", expected=default)
     version = library.ruled(url, asked or default)
+    library.required |= library.options.supplements
     found = library.code_system(url, version)
     if found is None:
         raise Refused(unknown_system(library, url, version, "system"), status=404)
+    library.check_supplements()
+    if not version and not own and any(code and found.locate(code) is None for code in codes):
+        found = library.edition_with(url, codes) or found
     broken = library.broken_rule(found)
     if broken:
         raise Refused(broken, status=422)

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.terminology import names
 from gateway.doors.fhir.terminology.brought import designation
-from gateway.doors.fhir.terminology.model import CONCEPT_PROPERTIES, CodeSystem, Concept, Designation, extension_value
+from gateway.doors.fhir.terminology.model import (
+    CONCEPT_PROPERTIES,
+    RELATIVES,
+    CodeSystem,
+    Concept,
+    Designation,
+    extension_value,
+)
 from gateway.doors.fhir.terminology.options import Options
+from gateway.errors import BadQuestion
 
 EXTENSION = "http://hl7.org/fhir/StructureDefinition/"
 R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-ValueSet.expansion."
@@ -45,6 +53,9 @@ EXTENSION_PROPERTIES: Mapping[str, tuple[str, str, str]] = {
 ORDER = ("extension", "system", "abstract", "inactive", "version", "code", "display", "designation")
 """Elements of ValueSet.expansion.contains as XML needs them."""
 WORD = re.compile(r"[^\W_]+")
+LONGEST_FILTER = 1000
+MOST_WORDS = 64
+"""Signs and different words of a filter."""
 SHORTEST_WITHIN = 4
 """Signs of the shortest word of a filter that is looked for within words."""
 
@@ -56,15 +67,18 @@ class Member:
     Attributes
     ----------
     written
-        Writes its element; only what is shown is written.
+        Writes its element, with the version of its code system or without; only what is shown is written.
+    versioned
+        The value set that has it names several versions of a code system.
     rank
         Place among what a filter finds; those of one rank stand in the order of the value set.
     """
 
     system: CodeSystem
     code: str
-    written: Callable[[], Resource]
+    written: Callable[[bool], Resource]
     rank: int = 0
+    versioned: bool = False
     children: list[Member] = field(default_factory=list)
 
 
@@ -112,7 +126,8 @@ class MemberWriter:
             others = [_known(name).resource() for name in all_names if name is not shown and self._wanted(name)]
             if others:
                 element["designation"] = others
-        properties = list({item["code"]: item for item in self._properties(system, concept, member)}.values())
+        found = self._properties(system, concept, member)
+        properties = list({(item["code"], _several(item)): item for item in found}.values())
         if properties:
             element.setdefault("extension", []).extend(map(_contains_property, properties))
         return {name: element[name] for name in ORDER if name in element}
@@ -133,10 +148,13 @@ class MemberWriter:
                 if value is not None:
                     yield self._property(code, name, {kind: value})
         for wanted in self.options.properties:
+            if wanted in RELATIVES:
+                for code in system.relatives(concept, wanted):
+                    yield self._property(wanted, wanted, {"valueCode": code})
             if wanted == "definition" and concept.definition:
                 yield self._property("definition", "definition", {"valueString": concept.definition})
             for item in concept.properties:
-                if item["code"] == wanted and wanted not in ("definition", "status"):
+                if item["code"] == wanted and wanted not in ("definition", "status", *RELATIVES):
                     uri = next((p.get("uri", "") for p in system.properties if p.get("code") == wanted), "")
                     self.properties[wanted] = uri
                     yield {"code": wanted, **{key: value for key, value in item.items() if key.startswith("value")}}
@@ -144,6 +162,11 @@ class MemberWriter:
     def _property(self, code: str, name: str, value: Resource) -> Resource:
         self.properties[code] = CONCEPT_PROPERTIES + name
         return {"code": code, **value}
+
+
+def _several(item: Resource) -> object:
+    """What tells the values of a property apart that has several."""
+    return item["valueCode"] if item["code"] in RELATIVES else None
 
 
 def _known(name: Designation) -> Designation:
@@ -161,7 +184,12 @@ class Wanted:
 
     def __init__(self, text: str) -> None:
         self.text = text.strip()
-        self._words = [(piece, _bare(piece), _words(piece)) for piece in _folded(text).split()]
+        if len(self.text) > LONGEST_FILTER:
+            raise BadQuestion("this filter is too long", where="filter", expected=f"at most {LONGEST_FILTER} signs")
+        pieces = dict.fromkeys(_folded(self.text).split())
+        self._words = [(piece, _bare(piece), _words(piece)) for piece in pieces]
+        if sum(max(1, len(parts)) for _, _, parts in self._words) > MOST_WORDS:
+            raise BadQuestion("this filter has too many words", where="filter", expected=f"at most {MOST_WORDS} words")
         self._located: dict[int, str] = {}
 
     def rank(self, system: CodeSystem, concept: Concept, designations: Sequence[Designation]) -> int | None:
@@ -224,12 +252,17 @@ def _bare(text: str) -> str:
     return "".join(_words(text))
 
 
-def nested(member: Member) -> Resource:
+def flat(member: Member, mixed: Collection[str]) -> Resource:
+    """A member alone; `mixed` are the code systems of which the expansion has several versions."""
+    return member.written(member.versioned or member.system.key in mixed)
+
+
+def nested(member: Member, mixed: Collection[str]) -> Resource:
     """A member with those below it."""
-    element = member.written()
+    element = flat(member, mixed)
     if not member.children:
         return element
-    return {**element, "contains": [nested(child) for child in member.children]}
+    return {**element, "contains": [nested(child, mixed) for child in member.children]}
 
 
 def _contains_property(item: Resource) -> Resource:

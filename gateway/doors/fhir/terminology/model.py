@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
-from gateway.doors.fhir.definitions import Resource
+from gateway.doors.fhir.definitions import Resource, canonical_system
 
 STANDARDS_STATUS = "http://hl7.org/fhir/StructureDefinition/structuredefinition-standards-status"
 CONCEPT_PROPERTIES = "http://hl7.org/fhir/concept-properties#"
 NOT_SELECTABLE = frozenset({"abstract", "not-selectable", "notSelectable"})
+RELATIVES = ("parent", "child")
+"""Properties of any code system that has a hierarchy."""
 PREFERRED_USE: Mapping[str, str] = {
     "system": "http://terminology.hl7.org/CodeSystem/hl7TermMaintInfra",
     "code": "preferredForLanguage",
@@ -91,6 +93,8 @@ class CodeSystem:
         none.
     supplements
         Canonicals of the supplements that were applied.
+    unlisted
+        Which of its codes `concepts` does not hold, in a sentence; empty where it holds all.
     """
 
     url: str
@@ -108,6 +112,7 @@ class CodeSystem:
     value_set: str = ""
     properties: tuple[Resource, ...] = ()
     supplements: tuple[str, ...] = ()
+    unlisted: str = ""
     spelling: Callable[[str], str | None] = field(default=lambda _: None)
     composed: Callable[[str], Concept | None] = field(default=lambda _: None)
 
@@ -115,6 +120,11 @@ class CodeSystem:
     def canonical(self) -> str:
         """URL and version."""
         return f"{self.url}|{self.version}" if self.version else self.url
+
+    @cached_property
+    def key(self) -> str:
+        """The one URL of a code system that has several."""
+        return canonical_system(self.url)
 
     def locate(self, code: str) -> Concept | None:
         """Concept of a code in any spelling that this system takes."""
@@ -165,6 +175,10 @@ class CodeSystem:
                 waiting += [parent for parent in above.parents if parent not in seen]
                 seen.update(above.parents)
 
+    def relatives(self, concept: Concept, name: str) -> tuple[str, ...]:
+        """Codes directly above (`parent`) or below (`child`) a concept."""
+        return concept.parents if name == "parent" else self.children.get(concept.code, ())
+
     def property_codes(self, name: str) -> frozenset[str]:
         """Codes of the properties that are the standard property of this name."""
         uri = CONCEPT_PROPERTIES + name
@@ -209,6 +223,12 @@ class Provider(Protocol):
 
     def code_system(self, url: str, version: str) -> CodeSystem | None:
         """Code system of a version, or the default version for ''; None if it cannot be had."""
+
+    def edition(self, url: str, version: str) -> str:
+        """The version that one of its parts alone stands for (`3`), else the version as it is."""
+
+    def edition_with(self, url: str, codes: Sequence[str]) -> str:
+        """Newest version that has all of these codes; '' if none has, or if versions are not to be mixed."""
 
 
 def value_of(element: Resource) -> object:

@@ -5,7 +5,7 @@ What only holds the concepts of childhood cancer is a fragment; editions are ver
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 
@@ -16,6 +16,8 @@ from terminology import Concept as Known
 from terminology import Terminology, TerminologyError
 
 COMPLETE = frozenset({"ICCC3", "ICDO3"})
+SHARED = frozenset({"ICDO3"})
+"""Code systems of which a code means the same in every edition that has it."""
 DEFAULT_EDITION: Mapping[str, str] = {"ICCC3": "2017", "ICDO3": "3.2"}
 BOOLEANS: Mapping[str, str] = {"notSelectable": "boolean"}
 MATRIX_RULE: Resource = {"code": "matrix_rule", "valueBoolean": True}
@@ -24,6 +26,9 @@ OF_MATRIX_RULE: Resource = {
     "description": "No list pairs this behaviour with the morphology; the matrix rule of ICD-O allows it",
     "type": "boolean",
 }
+UNLISTED = (
+    "Pairs of a morphology and a topography, and behaviours by the matrix rule, are codes that no expansion lists"
+)
 LANGUAGE = "en"
 LONGEST_CODE = 64
 SPELLINGS_KEPT = 4096
@@ -61,9 +66,27 @@ class OwnSystems:
             return None
         if not found.editions:
             return self._under(found, url, "") if not version else None
-        wanted = version or DEFAULT_EDITION[found.prefix]
+        wanted = self.edition(url, version) or DEFAULT_EDITION[found.prefix]
         edition = next((each for each in reversed(found.editions) if matches(wanted, each)), None)
         return None if edition is None else self._under(found, url, edition)
+
+    def edition(self, url: str, version: str) -> str:
+        """The newest edition where only the number above it is named (`3`), else the version as it is."""
+        found = code_system_of_url().get(url)
+        if found is None or not version.isdecimal() or version in found.editions:
+            return version
+        return next((each for each in reversed(found.editions) if each.startswith(f"{version}.")), version)
+
+    def edition_with(self, url: str, codes: Sequence[str]) -> str:
+        """Newest edition of ICD-O-3 that has all of these codes; '' for any other code system."""
+        found = code_system_of_url().get(url)
+        if found is None or found.prefix not in SHARED:
+            return ""
+        for edition in reversed(self.versions(url)):
+            held = self.code_system(url, edition)
+            if held is not None and all(held.locate(code) for code in codes):
+                return edition
+        return ""
 
     def is_ready(self, url: str) -> bool:
         """Whether a code system, or the one of an implicit value set, is made already in all its editions."""
@@ -124,6 +147,7 @@ class OwnSystems:
             content="complete" if prefix in COMPLETE else "fragment",
             language=LANGUAGE,
             properties=(*_definitions(concepts), *((OF_MATRIX_RULE,) if prefix == "ICDO3" else ())),
+            unlisted=UNLISTED if prefix == "ICDO3" else "",
             spelling=spelling,
             composed=partial(self._composed, concepts, edition) if prefix == "ICDO3" else _none,
         )

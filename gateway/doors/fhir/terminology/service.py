@@ -6,16 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gateway.doors.fhir.definitions import Resource, conformance_resources
+from gateway.doors.fhir.definitions import Resource, canonical_system, conformance_resources
 from gateway.doors.fhir.search.elements import in_order
+from gateway.doors.fhir.terminology.brought import canonical_of
 from gateway.doors.fhir.terminology.expand import expand
 from gateway.doors.fhir.terminology.findings import Asked
 from gateway.doors.fhir.terminology.issues import Refused, issue
 from gateway.doors.fhir.terminology.known import NOT_SERVED
-from gateway.doors.fhir.terminology.library import Index, Library, iccc3_value_set, indexed, unknown_system
+from gateway.doors.fhir.terminology.library import Index, Library, indexed, unknown_system
 from gateway.doors.fhir.terminology.lookup import lookup, subsumes
 from gateway.doors.fhir.terminology.model import CodeSystem
-from gateway.doors.fhir.terminology.options import Given, options_of
+from gateway.doors.fhir.terminology.options import Given, Options, options_of
 from gateway.doors.fhir.terminology.own import OwnSystems
 from gateway.doors.fhir.terminology.shelf import shelf_of
 from gateway.doors.fhir.terminology.translate import translate
@@ -53,8 +54,18 @@ def call(terminology: Terminology, given: Given, resource_id: str = "") -> Call:
         if name in given.by_name:
             raise Unsupported("this parameter is not served", where=name, expected="a version instead, or none")
     own = own_systems(terminology)
-    library = Library(given.resources(), held_resources(), own, options_of(given))
+    options = options_of(given)
+    _check_rules(options)
+    library = Library(given.resources(), held_resources(), own, options)
     return Call(given, library, own, resource_id)
+
+
+def _check_rules(options: Options) -> None:
+    """Refuse two versions of one canonical by the same parameter."""
+    said: dict[tuple[str, str], str] = {}
+    for rule in options.rules:
+        if said.setdefault((rule.parameter, canonical_system(rule.url)), rule.version) != rule.version:
+            raise BadQuestion("names two versions", where=rule.parameter, expected=f"one version of {rule.url}")
 
 
 @lru_cache(maxsize=1)
@@ -101,6 +112,8 @@ def validate_in_code_system(asked: Call) -> Resource:
     if version and given.text("version") and not matches(given.text("version"), version):
         raise BadQuestion("this instance is another version", where="version", expected=version)
     brought = given.element("codeSystem")
+    if asked.id:
+        _same_code_system(given, url)
     url = url or given.text("url", "system") or str((brought or {}).get("url", ""))
     coding = {"code": given.text("code"), "system": url, "version": given.text("version") or version}
     coded = _coded(given, coding)
@@ -115,7 +128,26 @@ def validate_in_code_system(asked: Call) -> Resource:
     system = library.code_system(url, version)
     if system is None:
         return _unknown_system(library, coded, url, version)
+    if not version and not asked.id:
+        system = _with_codes(library, system, coded)
     return validate(library, _value_set_of(system), coded, of_code_system=True)
+
+
+def _same_code_system(given: Given, own: str) -> None:
+    """Refuse a code system that is not the one of the instance."""
+    brought = given.element("codeSystem") or {}
+    for name, url in (("url", given.text("url")), ("system", given.text("system")), ("codeSystem", brought.get("url"))):
+        if url and canonical_system(url) != canonical_system(own):
+            raise BadQuestion("this instance is another code system", where=name, expected=own)
+
+
+def _with_codes(library: Library, system: CodeSystem, coded: Asked) -> CodeSystem:
+    """The code system, or the newest edition that has every code that is asked without a version."""
+    mine = [coding for coding in coded.codings if canonical_system(str(coding.get("system", ""))) == system.key]
+    codes = [str(coding.get("code", "")) for coding in mine if not coding.get("version")]
+    if all(system.locate(code) for code in codes):
+        return system
+    return library.edition_with(system.url, codes) or system
 
 
 def _unknown_system(library: Library, coded: Asked, url: str, version: str) -> Resource:
@@ -177,7 +209,9 @@ def _value_set(asked: Call) -> Resource:
     if brought is not None:
         if brought.get("resourceType") != "ValueSet":
             raise BadQuestion("this is no value set", where="valueSet", expected="a ValueSet")
-        return brought
+        if asked.id:
+            _same_value_set(asked, "valueSet", str(brought.get("url", "")))
+        return library.allowed(brought)
     if asked.id:
         return _value_set_instance(asked)
     url, _, version = given.text("url").partition("|")
@@ -185,7 +219,7 @@ def _value_set(asked: Call) -> Resource:
         raise BadQuestion("no value set is named", where="url", expected="url or valueSet")
     version = library.ruled(url, given.text("valueSetVersion") or version)
     canonical = f"{url}|{version}" if version else url
-    found = library.value_set(canonical) or iccc3_value_set(library, url, version)
+    found = library.value_set(canonical)
     if found is None:
         text = issue("error", "not-found", "not-found", "Unable_to_resolve_value_Set_", "", canonical)
         raise Refused(text, status=404)
@@ -197,13 +231,23 @@ def _value_set_instance(asked: Call) -> Resource:
     held = shelf_of(asked.own).whole("ValueSet", asked.id)
     if held is None:
         raise NotFound("no ValueSet with this id", where="ValueSet")
+    _same_value_set(asked, "url", asked.given.text("url"))
     wanted = asked.given.text("valueSetVersion")
     if not wanted or wanted == held.get("version"):
-        return held
-    found = iccc3_value_set(asked.library, held["url"], wanted) or asked.library.value_set(f"{held['url']}|{wanted}")
+        return asked.library.allowed(held)
+    found = asked.library.value_set(f"{held['url']}|{wanted}")
     if found is None:
         raise NotFound("this ValueSet has no such version", where="valueSetVersion")
     return found
+
+
+def _same_value_set(asked: Call, name: str, canonical: str) -> None:
+    """Refuse a value set that is not the one of the instance."""
+    held = shelf_of(asked.own).whole("ValueSet", asked.id) or {}
+    url, _, version = canonical.partition("|")
+    own = str(held.get("version", ""))
+    if held and ((url and url != held.get("url")) or (version and own and not matches(version, own))):
+        raise BadQuestion("this instance is another value set", where=name, expected=canonical_of(held))
 
 
 OPERATIONS: Mapping[tuple[str, str], Callable[[Call], Resource]] = {

@@ -94,7 +94,7 @@ class Verdict:
             self.found.add(
                 issue("error", "invalid", "invalid-data", "Terminology_TX_System_Relative", at(path, "system"))
             )
-        version = coding.get("version", "")
+        version = coding.get("version") or self.checker.edition_of(url)
         system = self.library.code_system(url, self.library.ruled(url, version))
         if system is None:
             self._explain_system(url, version, path)
