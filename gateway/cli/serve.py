@@ -37,6 +37,8 @@ def serve(host: str, port: int, workers: int, settings: Path) -> None:
         host=host,
         port=port,
         workers=workers,
+        http="gateway.cli.protocol:Protocol",
+        ws="none",
         log_level="warning",
         access_log=False,
         server_header=False,

@@ -28,7 +28,7 @@ from gateway.doors.fhir.wire.outcome import of_error, of_status
 from gateway.doors.fhir.wire.repeats import SentAgain, Snapshots
 from gateway.doors.fhir.wire.request import Asked, format_of, pairs_of, read_request
 from gateway.doors.fhir.wire.respond import respond
-from gateway.errors import BadQuestion, IccdError, SourceUnavailable
+from gateway.errors import BadQuestion, IccdError, NotFound, SourceUnavailable
 from gateway.federation.gateway import RENEWALS, Gateway
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -94,6 +94,10 @@ def _routes_of(door: Door, served: ServedType) -> list[Route]:
         if operation.answer
         for level in sorted(operation.levels)
     ]
+    found += [
+        Route(f"/{name}{place}/${{operation}}", _no_operation(served), methods=["GET", "POST"])
+        for place in ("", "/{id}")
+    ]
     if served.not_created:
         found.append(Route(f"/{name}", _refusal(served.not_created), methods=["POST"]))
     if served.search:
@@ -106,6 +110,24 @@ def _routes_of(door: Door, served: ServedType) -> list[Route]:
         path = f"/{name}/{{id}}/_history/{{version}}"
         found.append(Route(path, _endpoint(door, served.vread, name), methods=["GET"]))
     return found
+
+
+def _no_operation(served: ServedType) -> Endpoint:
+    """Endpoint of operations that a type does not have at this place."""
+
+    async def endpoint(request: Request) -> Response:
+        name = request.path_params["operation"]
+        place = f"an instance of {served.name}" if "id" in request.path_params else served.name
+        elsewhere = [
+            f"{served.name}/[id]/${name}" if level == "instance" else f"{served.name}/${name}"
+            for operation in served.operations
+            if operation.name == name
+            for level in sorted(operation.levels)
+        ]
+        expected = " or ".join(elsewhere) or "an operation that metadata lists"
+        raise NotFound(f"{place} has no such operation", where=f"${name}", expected=expected)
+
+    return endpoint
 
 
 def _refusal(text: str) -> Endpoint:

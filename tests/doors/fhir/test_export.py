@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import itertools
 import json
 import os
 import time
@@ -161,6 +162,67 @@ def test_it_runs_apart_tells_its_progress_and_refuses_to_be_asked_all_the_time(e
         assert (await finished(client, started)).status_code == 200
 
     in_one_loop(exporting, session)
+
+
+def test_a_client_that_asks_too_often_is_answered_all_the_same(exporting: Gateway) -> None:
+    """What is refused does not start the time anew."""
+
+    async def session(client: httpx.AsyncClient) -> None:
+        started = await client.get("/$export?_type=Patient", headers=ASYNC)
+        place = path_of(started.headers["content-location"])
+        told = []
+        for _ in range(12):
+            told.append((await client.get(place)).status_code)
+            await asyncio.sleep(0.3)
+        assert 429 in told
+        assert told[-2:].count(200) == 1
+        assert not any(a == b == 429 for a, b in itertools.pairwise(told))
+
+    in_one_loop(exporting, session)
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "POST", "OPTIONS"])
+def test_another_method_at_a_job_is_told_each_that_it_takes(exporting: Gateway, method: str) -> None:
+    answer = in_one_loop(exporting, lambda client: client.request(method, f"/$export-status/{'a' * 32}"))
+    assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "DELETE"}
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/$export", ""),
+        ("/Patient/$export/", "?_type=Patient&_since=2020-01-01T00:00:00%2B01:00"),
+        ("/Group/iccc3-2017.IVa/$export", "?_type=Patient,Condition"),
+    ],
+)
+def test_the_manifest_tells_the_request_at_the_public_address(exporting: Gateway, path: str, query: str) -> None:
+    async def session(client: httpx.AsyncClient) -> str:
+        started = await client.get(f"{path}{query}", headers={**ASYNC, "host": "elsewhere.test"})
+        manifest: Json = (await finished(client, started)).json()
+        return str(manifest["request"])
+
+    assert in_one_loop(exporting, session) == f"{PUBLIC_URL}/fhir{path.rstrip('/')}{query}"
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/Condition/$export", "expected an operation that metadata lists"),
+        ("/Group/$export", "expected Group/[id]/$export"),
+        ("/Patient/de-two.p1/$export", "expected Patient/$export"),
+        ("/Observation/$lastn", "expected an operation that metadata lists"),
+        ("/Measure/$nothing", "expected an operation that metadata lists"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_operation_that_is_not_there_is_told_as_one(exporting: Gateway, method: str, path: str, words: str) -> None:
+    answer = in_one_loop(exporting, lambda client: client.request(method, path, headers=ASYNC))
+    assert answer.status_code == 404
+    (issue,) = answer.json()["issue"]
+    assert (issue["code"], issue["location"]) == ("not-found", ["http.path"])
+    assert "has no such operation" in issue["details"]["text"]
+    assert issue["diagnostics"] == words
 
 
 def test_a_deleted_export_is_gone_with_its_files(exporting: Gateway) -> None:

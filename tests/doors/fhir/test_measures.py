@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ from gateway.doors.fhir.wire.bodies import MOST_BODY_BYTES
 from gateway.model.case import Case, Diagnosis
 from gateway.model.dates import Age, DateInterval
 from tests.doors.fhir.client import Client, Json, matches
-from tests.doors.fhir.registries import CANNOT, GONE, gateway_of, make_cases, registry
+from tests.doors.fhir.registries import CANNOT, GONE, PUBLIC_URL, gateway_of, make_cases, registry
 from tests.doors.fhir.reports import DAR, MASKED, population, statuses, tables
 from tests.doors.fhir.validation import OfficialSchemas, model_faults
 
@@ -274,7 +275,39 @@ def test_two_stratifiers_of_one_family_are_refused(wholes: dict[str, Client], me
     refused = wholes["open"].json(path, 400)
     assert refused["issue"][0]["location"] == ["http.stratifier"]
     assert "iccc-group" in refused["issue"][0]["details"]["text"]
-    assert wholes["open"].get(path.replace("iccc,sex,iccc-group", "sex,sex")).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        ("stratifier=sex,sex", "stratifier: 'sex' is given twice"),
+        ("stratifier=sex&stratifier=iccc,sex", "stratifier: 'sex' is given twice"),
+        ("stratifier=none,sex", "stratifier: none and sex exclude each other"),
+        ("stratifier=none&stratifier=sex", "stratifier: none and sex exclude each other"),
+        ("stratifier=sex&stratifier=none", "stratifier: sex and none exclude each other"),
+    ],
+)
+def test_stratifiers_that_say_nothing_together_are_refused(door: Client, asked: str, text: str) -> None:
+    (issue,) = door.json(f"/Measure/incidence/$evaluate-measure?{PERIOD}&{asked}", 400)["issue"]
+    assert (issue["details"]["text"], issue["location"]) == (text, ["http.stratifier"])
+
+
+def test_a_period_is_told_what_it_takes(door: Client) -> None:
+    for value in ("0000", "ge2000", "2000-02-30"):
+        (issue,) = door.json(f"/Measure/incidence/$evaluate-measure?periodStart={value}&periodEnd=2030", 400)["issue"]
+        assert issue["location"] == ["http.periodStart"]
+        assert issue["diagnostics"] == "expected a date YYYY, YYYY-MM or YYYY-MM-DD, without a prefix"
+
+
+def test_a_measure_is_named_by_id_reference_or_url(door: Client) -> None:
+    measure = MEASURES["incidence"]
+    named = ("incidence", "Measure/incidence", f"{PUBLIC_URL}/fhir/Measure/incidence", measure.url, measure.canonical)
+    for name in named:
+        report = door.json("/Measure/$evaluate-measure?" + urlencode({"measure": name}) + f"&{PERIOD}&stratifier=none")
+        assert report["measure"] == measure.canonical
+    for name in ("nope", "http://elsewhere.test/fhir/Measure/incidence", f"{PUBLIC_URL}/fhir/Measure/nope"):
+        refused = door.json(f"/Measure/$evaluate-measure?measure={name}&{PERIOD}", 400)
+        assert refused["issue"][0]["location"] == ["http.measure"]
 
 
 # --- registries that do not answer ------------------------------------------------------------------------------------
@@ -453,7 +486,8 @@ def test_a_federation_that_brings_library_and_measure_in_cql_is_told_that_none_i
         assert refused.status_code == 405
         assert refused.headers["allow"] == "GET, HEAD"
         assert "CQL" in refused.json()["issue"][0]["details"]["text"]
-    missing = door.json(f"/Measure/$evaluate-measure?measure=urn:uuid:2&{PERIOD}", 404)
+    missing = door.json(f"/Measure/$evaluate-measure?measure=urn:uuid:2&{PERIOD}", 400)
+    assert missing["issue"][0]["location"] == ["http.measure"]
     assert "Measure/incidence/$evaluate-measure" in missing["issue"][0]["details"]["text"]
     assert door.json(f"/Measure/$evaluate-measure?{PERIOD}", 400)["issue"][0]["location"] == ["http.measure"]
     assert door.json(f"/Measure/nothing/$evaluate-measure?{PERIOD}", 404)["issue"][0]["code"] == "not-found"

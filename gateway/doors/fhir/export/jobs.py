@@ -133,13 +133,17 @@ class Jobs:
         """How many jobs are being written."""
         return sum(1 for job in self._all() if job.status == RUNNING and self._age(job.id) <= STALE_SECONDS)
 
-    def polled_after(self, job_id: str) -> float:
-        """Seconds since the status of a job was last asked for, in any worker; marks this time."""
+    def polled_too_soon(self, job_id: str, seconds: float) -> bool:
+        """Whether the status of a job was told less than so many seconds ago, in any worker; if not, it is told now.
+
+        What is refused is not told, so a client that asks all the time is answered now and then.
+        """
         mark = self.place(job_id) / POLLED
-        now = time.time()
         before = mark.stat().st_mtime if mark.exists() else 0.0
+        if 0 <= time.time() - before < seconds:
+            return True
         mark.touch()
-        return now - before
+        return False
 
     def _age(self, job_id: str) -> float:
         try:

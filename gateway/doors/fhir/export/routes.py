@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from email.utils import format_datetime
+from urllib.parse import quote
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -33,6 +34,8 @@ SOONEST_SECONDS = 0.5
 STATUS, FILE = "/$export-status", "/$export-file"
 KICK_OFF = ("GET", "POST")
 LEVELS = {"": "", "Patient": "/Patient", "Group": "/Group/{id}"}
+OF_QUERY = "%!$&'()*+,;=:@/?"
+"""Signs of a query as it came (RFC 3986 section 3.4), beside letters and digits."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 _tasks: set[asyncio.Task[None]] = set()
@@ -43,8 +46,7 @@ def export_routes(door: Door) -> list[Route]:
     """All routes of the export."""
     return [
         *(route for resource, path in LEVELS.items() for route in _kick_offs(f"{path}/$export", door, resource)),
-        Route(f"{STATUS}/{{job}}", _status(door), methods=["GET"]),
-        Route(f"{STATUS}/{{job}}", _delete(door), methods=["DELETE"]),
+        Route(f"{STATUS}/{{job}}", _job(door), methods=["GET", "DELETE"]),
         Route(f"{FILE}/{{job}}/{{file}}", _file(door), methods=["GET"]),
     ]
 
@@ -72,7 +74,7 @@ def _kick_off(door: Door, resource: str) -> Endpoint:
         jobs = _jobs(door)
         if jobs.running() >= MOST_RUNNING:
             raise _too_many("too many exports are running")
-        job = jobs.new(str(request.url), _owner(requester), answer.asked_at)
+        job = jobs.new(_address(door, request, asked), _owner(requester), answer.asked_at)
         task = asyncio.create_task(write(door, requester, wanted, jobs, job))
         _tasks.add(task)
         task.add_done_callback(_tasks.discard)
@@ -81,10 +83,26 @@ def _kick_off(door: Door, resource: str) -> Endpoint:
     return endpoint
 
 
+def _address(door: Door, request: Request, asked: Asked) -> str:
+    """URL of a kick-off at the public address of the door, whatever host the client named."""
+    query = quote(request.scope["query_string"], safe=OF_QUERY)
+    return f"{door.base}{LEVELS[asked.resource].format(id=asked.id)}/$export{'?' if query else ''}{query}"
+
+
+def _job(door: Door) -> Endpoint:
+    """One route for all methods, so that the answer to any other method names each of them."""
+    status, delete = _status(door), _delete(door)
+
+    async def endpoint(request: Request) -> Response:
+        return await (delete if request.method == "DELETE" else status)(request)
+
+    return endpoint
+
+
 def _status(door: Door) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         jobs, job = _found(door, request, await read_request(request, ""))
-        if jobs.polled_after(job.id) < SOONEST_SECONDS:
+        if jobs.polled_too_soon(job.id, SOONEST_SECONDS):
             raise _too_many("the status is asked for too often")
         if job.status == RUNNING:
             headers = {"X-Progress": f"{job.progress} patients written", "Retry-After": str(RETRY_SECONDS)}

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from gateway.disclosure.released import ReleasedAnswer
 from gateway.disclosure.together import side_by_side
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door, Reply
@@ -18,12 +19,16 @@ from gateway.doors.fhir.measures.report import measure_report
 from gateway.doors.fhir.measures.resources import MEASURES
 from gateway.doors.fhir.measures.stratifiers import DEFAULT_STRATIFIERS, STRATIFIERS
 from gateway.doors.fhir.names import operator_id
+from gateway.doors.fhir.recordversions import last_changed
 from gateway.doors.fhir.wire.request import Asked
 from gateway.errors import IccdError, TooCostly
 
 MOST_STRATA = 20_000
 EARLIEST = 1900
 PARAMETER_OF_FIELD: Mapping[str, str] = {"diagnosis": "code", "age": "age-at-diagnosis", "date": "periodStart"}
+
+Dated = Callable[[Sequence[ReleasedAnswer]], str]
+"""Answers -> date of the report that is made of them."""
 
 
 async def evaluate_measure(door: Door, asked: Asked) -> Reply:
@@ -34,19 +39,20 @@ async def evaluate_measure(door: Door, asked: Asked) -> Reply:
     gateway.errors.IccdError
         The parameters cannot be read or answered; `where` is the parameter as it was written.
     """
-    return Reply(await report_of(door, asked, parse_evaluation(asked)))
+    return Reply(await report_of(door, asked, parse_evaluation(asked, door.base), made_at))
 
 
 async def whole_reports(door: Door, asked: Asked) -> Sequence[Resource]:
     """A MeasureReport of each measure of one dimension at a time, over all years that the registries cover.
 
-    Its id is that of the measure. It is made at each request, so it is always of the data that answers then.
+    Its id is that of the measure. It is made at each request, so it is always of the data that answers then; its date
+    is when that data last changed, so that the same data gives the same bytes.
     """
     start, end = _whole_period(door)
     made = [measured for measured in MEASURES.values() if not measured.crossed]
     stratifiers = tuple(STRATIFIERS[name] for name in DEFAULT_STRATIFIERS)
     reports = await asyncio.gather(
-        *(report_of(door, asked, Evaluation(measured, start, end, (), stratifiers)) for measured in made)
+        *(report_of(door, asked, Evaluation(measured, start, end, (), stratifiers), changed_at) for measured in made)
     )
     return [
         {"resourceType": "MeasureReport", "id": measured.id, **report}
@@ -54,8 +60,24 @@ async def whole_reports(door: Door, asked: Asked) -> Sequence[Resource]:
     ]
 
 
-async def report_of(door: Door, asked: Asked, evaluation: Evaluation) -> Resource:
+def made_at(answers: Sequence[ReleasedAnswer]) -> str:
+    """When answers were asked for."""
+    return answers[0].asked_at
+
+
+def changed_at(answers: Sequence[ReleasedAnswer]) -> str:
+    """When the data behind answers last changed; when they were asked for where that is not known."""
+    changed = last_changed(answers) if all(answer.lasting for answer in answers) else None
+    return changed or made_at(answers)
+
+
+async def report_of(door: Door, asked: Asked, evaluation: Evaluation, date: Dated) -> Resource:
     """MeasureReport of an evaluation.
+
+    Parameters
+    ----------
+    date
+        Gives its date.
 
     Raises
     ------
@@ -70,7 +92,7 @@ async def report_of(door: Door, asked: Asked, evaluation: Evaluation) -> Resourc
         raise type(error)(error.message, where=where, expected=error.expected) from error
     answers = side_by_side(found)
     _check_size(evaluation, sum(len(answer.cells) for answer in answers))
-    return measure_report(evaluation, answers, f"Organization/{operator_id(door.gateway)}")
+    return measure_report(evaluation, answers, f"Organization/{operator_id(door.gateway)}", date(answers))
 
 
 def _whole_period(door: Door) -> tuple[dt.date, dt.date]:

@@ -28,6 +28,9 @@ OF_FORMAT = frozenset({"_format", "_pretty"})
 REPORT_TYPES = frozenset({"population", "summary"})
 """`population` is the word of the operation, `summary` that of the report."""
 DAY = len("2000-01-01")
+DATE = "a date YYYY, YYYY-MM or YYYY-MM-DD"
+POPULATION_ALONE = "none"
+"""Value of `stratifier` for a report without tables."""
 
 REFUSED: Mapping[str, str] = {
     "subject": "reports on single persons or groups are not made",
@@ -75,25 +78,31 @@ class _Read:
     seen: frozenset[str] = field(default=frozenset())
 
 
-def parse_evaluation(asked: Asked) -> Evaluation:
+def parse_evaluation(asked: Asked, base: str) -> Evaluation:
     """What `$evaluate-measure` is asked for.
+
+    Parameters
+    ----------
+    base
+        URL of the door, which may stand before a reference to a measure.
 
     Raises
     ------
     BadQuestion, Unsupported
-        A parameter that is missing, unknown, refused or cannot be read, named in `where`.
+        A parameter that is missing, unknown, refused or cannot be read, or that names no measure of here, named in
+        `where`.
     NotFound
-        No such measure here.
+        The path names no measure of here.
     """
     check_limits(asked.pairs)
     read = _Read()
     for name, value in asked.pairs:
         if name not in OF_FORMAT:
             read = _reader(name)(read, name, value)
-    measured = _measured(asked.id or None, read.measure)
+    measured = _measured(asked.id or None, read.measure, base)
     for name, day in (("periodStart", read.start), ("periodEnd", read.end)):
         if day is None:
-            raise BadQuestion("is missing", where=name, expected="a date YYYY, YYYY-MM or YYYY-MM-DD")
+            raise BadQuestion("is missing", where=name, expected=DATE)
     start, end = read.start or dt.date.min, read.end or dt.date.max
     if start > end:
         raise BadQuestion("the period ends before it starts", where="periodEnd", expected=f"{start} or later")
@@ -102,6 +111,7 @@ def parse_evaluation(asked: Asked) -> Evaluation:
 
 
 Reader = Callable[[_Read, str, str], _Read]
+STRATIFIER = f"some of {', '.join(STRATIFIERS)}, or {POPULATION_ALONE} by itself"
 
 
 def _reader(name: str) -> Reader:
@@ -125,8 +135,11 @@ def _once(reader: Reader) -> Reader:
 def _date(which: str) -> Reader:
     def read(found: _Read, name: str, value: str) -> _Read:
         if len(value) > DAY:
-            raise BadQuestion("has a time of day", where=name, expected="a date YYYY, YYYY-MM or YYYY-MM-DD")
-        span = span_of(value, name)
+            raise BadQuestion("has a time of day", where=name, expected=DATE)
+        try:
+            span = span_of(value, name)
+        except BadQuestion as error:
+            raise BadQuestion(error.message, where=name, expected=f"{DATE}, without a prefix") from error
         return replace(found, start=span.first) if which == "start" else replace(found, end=span.last)
 
     return read
@@ -152,11 +165,10 @@ def _report_type(found: _Read, name: str, value: str) -> _Read:
 
 
 def _stratifier(found: _Read, name: str, value: str) -> _Read:
-    names = () if value == "none" else tuple(part.strip() for part in value.split(","))
+    names = tuple(part.strip() for part in value.split(","))
     for each in names:
-        if each not in STRATIFIERS:
-            expected = f"some of {', '.join(STRATIFIERS)}, or none"
-            raise BadQuestion(f"no stratifier {each!r}", where=name, expected=expected)
+        if each not in STRATIFIERS and each != POPULATION_ALONE:
+            raise BadQuestion(f"no stratifier {each!r}", where=name, expected=STRATIFIER)
     return replace(found, stratifiers=(*(found.stratifiers or ()), *names))
 
 
@@ -173,7 +185,7 @@ _READERS: Mapping[str, Reader] = {
 PARAMETERS = tuple(_READERS)
 
 
-def _measured(instance: str | None, named: str | None) -> Measured:
+def _measured(instance: str | None, named: str | None, base: str) -> Measured:
     if instance and named:
         raise BadQuestion("the measure is in the path", where="measure", expected="this parameter left out")
     if instance:
@@ -184,12 +196,19 @@ def _measured(instance: str | None, named: str | None) -> Measured:
         expected = f"one of {', '.join(item.url for item in MEASURES.values())}"
         raise BadQuestion("is missing", where="measure", expected=expected)
     for item in MEASURES.values():
-        if named in {item.url, item.canonical, item.id, f"Measure/{item.id}"}:
+        if named.removeprefix(f"{base}/") in {item.url, item.canonical, item.id, f"Measure/{item.id}"}:
             return item
-    raise NotFound(f"no such measure here, and {NO_CQL}", where="measure")
+    raise BadQuestion(f"no such measure here, and {NO_CQL}", where="measure")
 
 
 def _stratifiers(names: tuple[str, ...]) -> tuple[Stratifier, ...]:
+    for name in names:
+        if names.count(name) > 1:
+            raise BadQuestion(f"{name!r} is given twice", where="stratifier", expected="each stratifier once")
+    if POPULATION_ALONE in names:
+        if len(names) > 1:
+            raise BadQuestion(f"{' and '.join(names)} exclude each other", where="stratifier", expected=STRATIFIER)
+        return ()
     found = tuple(STRATIFIERS[name] for name in names)
     try:
         check_apart([item.dimension for item in found])

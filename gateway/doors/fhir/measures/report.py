@@ -20,7 +20,7 @@ from gateway.model.answer import ANSWERED
 from gateway.model.values import Absent
 
 
-def measure_report(asked: Evaluation, answers: Sequence[ReleasedAnswer], reporter: str) -> Resource:
+def measure_report(asked: Evaluation, answers: Sequence[ReleasedAnswer], reporter: str, date: str) -> Resource:
     """MeasureReport.
 
     Parameters
@@ -29,6 +29,8 @@ def measure_report(asked: Evaluation, answers: Sequence[ReleasedAnswer], reporte
         Answers to `asked.questions()`, made safe to stand side by side.
     reporter
         Reference of the organisation that runs the gateway.
+    date
+        When it was made, or since when it is what it is.
     """
     first = answers[0]
     tables = answers if asked.stratifiers else ()
@@ -39,7 +41,7 @@ def measure_report(asked: Evaluation, answers: Sequence[ReleasedAnswer], reporte
         "status": "complete" if any(source.status in ANSWERED for source in first.sources) else "error",
         "type": "summary",
         "measure": asked.measured.canonical,
-        "date": first.asked_at,
+        "date": date,
         "reporter": {"reference": reporter},
         "period": {"start": asked.start.isoformat(), "end": asked.end.isoformat()},
         "group": [

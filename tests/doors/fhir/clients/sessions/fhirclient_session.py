@@ -3,6 +3,7 @@
 from fhirclient.client import FHIRClient
 from fhirclient.models.bundle import Bundle
 from fhirclient.models.condition import Condition
+from fhirclient.models.fhirelementfactory import FHIRElementFactory
 from fhirclient.models.observation import Observation
 from fhirclient.models.patient import Patient
 from fhirclient.models.valueset import ValueSet
@@ -36,7 +37,30 @@ def session(state):
     state.check("a value set is read", ValueSet.read("basis-of-diagnosis", server).status)
     state.check("an unknown id is FHIRNotFoundException", not_found(server))
     state.check("a parameter that is not served is status 400", refused(server) == 400)
+    listed = [item.type for item in statement.rest[0].resource]
+    state.check("metadata lists types", len(set(listed)) == len(listed) > len(TYPES))
+    for name in listed:
+        state.check(f"every {name} of a page fits its model", fits(server, name))
     more(state, server)
+
+
+def fits(server, name):
+    """Whether a page has resources of a type, and the strict model reads and writes each of them as it came.
+
+    The models have no place for what stands beside a primitive (`_name`).
+    """
+    found = server.request_json(f"{name}?_count=20")
+    Bundle(found)
+    kept = [entry["resource"] for entry in found.get("entry", ()) if entry["search"]["mode"] == "match"]
+    same = [FHIRElementFactory.instantiate(name, item).as_json() == plain(item) for item in kept]
+    return bool(same) and all(same) and {item["resourceType"] for item in kept} == {name}
+
+
+def plain(value):
+    """A value without what stands beside a primitive."""
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items() if not name.startswith("_")}
+    return [plain(item) for item in value] if isinstance(value, list) else value
 
 
 def more(state, server):
