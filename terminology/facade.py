@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -83,6 +84,11 @@ class Terminology:
         """What answers say of the terminology: version and loaded packs."""
         packs = [f"{entry.name} {entry.version}" for entry in self._store.sources if entry.kind == "pack"]
         return ", ".join([f"terminology {self._store.manifest['version']}", *packs])
+
+    @property
+    def loaded_at(self) -> dt.datetime:
+        """When the file was made; every process that opens it gives the same answers."""
+        return dt.datetime.fromtimestamp(int(self._store.path.stat().st_mtime), dt.UTC)
 
     def _system(self, system: str) -> CodeSystem:
         try:

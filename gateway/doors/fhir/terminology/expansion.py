@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from operator import attrgetter
-from uuid import uuid4
+from uuid import NAMESPACE_URL, uuid5
+
+import orjson
 
 from gateway.doors.fhir.definitions import Resource, canonical_system
 from gateway.doors.fhir.terminology.brought import canonical_of
@@ -324,14 +326,8 @@ class Expansion:
         else:
             last = None if options.count is None else offset + options.count
             contains = [flat(member, mixed) for member in members[offset:last]]
-        element: Resource = {
-            "identifier": f"urn:uuid:{uuid4()}",
-            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "total": len(members),
-        }
+        element: Resource = {"timestamp": self.library.own.loaded_at, "total": len(members)}
         extension = [*self.extension, *map(expansion_property, self.writer.properties.items())]
-        if extension:
-            element = {"extension": extension, **element}
         if options.offset is not None:
             element["offset"] = offset
         for name, canonical in self.library.applied_rules:
@@ -341,7 +337,10 @@ class Expansion:
             element["parameter"] = self.parameters
         if contains:
             element["contains"] = contains
-        return element
+        # The same expansion has the same name in every process, so that its bytes and tag are the same too.
+        said = orjson.dumps([canonical_of(self.value_set), element])
+        named = {"identifier": f"urn:uuid:{uuid5(NAMESPACE_URL, hashlib.sha256(said).hexdigest())}"}
+        return {**({"extension": extension} if extension else {}), **named, **element}
 
 
 def _apart(includes: Sequence[Resource], excludes: Sequence[Resource]) -> bool:

@@ -216,7 +216,15 @@ class CodeSystem:
 
 
 class Provider(Protocol):
-    """Where code systems come from."""
+    """Where code systems come from.
+
+    Attributes
+    ----------
+    loaded_at
+        Since when they are as they are, an instant.
+    """
+
+    loaded_at: str
 
     def versions(self, url: str) -> tuple[str, ...]:
         """Versions of a code system that can be had, the default one last."""

@@ -39,6 +39,7 @@ class OwnSystems:
 
     def __init__(self, terminology: Terminology) -> None:
         self.terminology = terminology
+        self.loaded_at = terminology.loaded_at.isoformat(timespec="seconds").replace("+00:00", "Z")
         self._sizes = {info.system: info.size for info in terminology.systems()}
         self._served = tuple(system for system in code_systems() if self._sizes.get(system.prefix))
         self._ready: frozenset[str] = frozenset()

@@ -72,8 +72,8 @@ SERVED: tuple[ServedType, ...] = (
         read=read_of(whole_reports),
         search=search_of(whole_reports, REPORT_PARAMETERS),
         documentation=(
-            "Of each measure of one dimension at a time, over all years that the registries cover, under the id of the "
-            "measure; made at each request and not kept. Any other report is made by Measure/$evaluate-measure."
+            "Of the measure incidence over all years that the registries cover, under the id of the measure; made at each "
+            "request and not kept. Any other report is made by Measure/$evaluate-measure."
         ),
         parameters=tuple(parameter.declared for parameter in (HELD_ID, *REPORT_PARAMETERS)),
     ),

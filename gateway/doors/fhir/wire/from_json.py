@@ -195,7 +195,7 @@ def _check_item(item: Any, element: Element, place: Place, inside: Inside) -> No
 
 def _primitive(item: Any, element: Element, place: Place, inside: Inside) -> Any:
     """Check a value, and give it as it is read."""
-    if not is_value(item, element) and not (inside.loose and is_later(item, element)):
+    if not is_value(item, element) and not (inside.brought and is_later(item, element)):
         what = "is null" if item is None else "is empty" if item == "" else f"is no {element.type}"
         raise BadQuestion(f"this {what}", where=_path(place), expected=expected_of(element))
     return plain(item) if element.type in TEXTS else item

@@ -233,7 +233,7 @@ def _typed(text: str, element: Element, place: str, inside: Inside) -> bool | in
         number = number_of(text, kind)
         if number is not None:
             return number
-    elif is_value(text, element) or (inside.loose and is_later(text, element)):
+    elif is_value(text, element) or (inside.brought and is_later(text, element)):
         return plain(text) if kind in TEXTS else text
     raise BadQuestion(f"this is no {kind}", where=place, expected=expected_of(element))
 
