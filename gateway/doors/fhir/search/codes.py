@@ -218,8 +218,8 @@ def _open_within(subgroups: Mapping[str, Sequence[str]], edition: str) -> Expr:
         ]
         for digit in range(digits)
     ]
-    is_open = tuple(And(tuple(Not(_groups(codes, edition)) for codes in pair)) for pair in halves)
-    return And((_groups(subgroups, edition), Or(is_open)))
+    certain = tuple(Or(tuple(_groups(codes, edition) for codes in pair)) for pair in halves)
+    return And((_groups(subgroups, edition), Not(And(certain))))
 
 
 def sex(values: Sequence[str], parameter: str) -> Expr:
