@@ -29,7 +29,7 @@ from gateway.model.query import (
     Unit,
 )
 from gateway.model.values import Absent, Count, Truth
-from gateway.sources.meaning import diagnosis_is_known, iccc_labels, matches, meaning_of, recorded_code_truth
+from gateway.sources.meaning import diagnosis_is_known, iccc_labels, matches, meaning_of, with_recorded_code
 from terminology import Terminology
 
 
@@ -43,8 +43,8 @@ def evaluate(expr: Expr, case: Case, terminology: Terminology) -> Truth:
         case Not(item):
             return Truth(2 - evaluate(item, case, terminology))
         case DiagnosisIn(certain=certain, possible=possible) if certain is not None and possible is not None:
-            by_code = recorded_code_truth(case.diagnosis, expr)
-            return matches(meaning_of(case.diagnosis, terminology), certain, possible) if by_code is None else by_code
+            by_axes = matches(meaning_of(case.diagnosis, terminology), certain, possible)
+            return with_recorded_code(case.diagnosis, expr, by_axes)
         case Between(field, low, high):
             return _between(_interval(case, field), low, high)
         case DateBetween(low, high):

@@ -57,6 +57,24 @@ def recorded_code_truth(diagnosis: Diagnosis, leaf: DiagnosisIn) -> Truth | None
     return max((_code_truth(recorded, _bare(term.code)) for term in leaf.terms), default=Truth.NO)
 
 
+def with_recorded_code(diagnosis: Diagnosis, leaf: DiagnosisIn, by_axes: Truth) -> Truth:
+    """Truth of a leaf by what the axes of a diagnosis mean and by its ICD-10 code.
+
+    The axes are what the registry coded, but a record that carries the code asked for, or one below it, is never surely
+    something else, whatever they say.
+    """
+    if diagnosis.icd10 is None:
+        return by_axes
+    alone = recorded_code_truth(diagnosis, leaf)
+    if alone is not None:
+        return alone
+    if by_axes is Truth.NO and leaf.field == "diagnosis":
+        recorded = _bare(diagnosis.icd10)
+        asked = (_bare(term.code) for term in leaf.terms if term.system == "ICD10")
+        return Truth.POSSIBLE if any(_code_truth(recorded, code) is Truth.YES for code in asked) else by_axes
+    return by_axes
+
+
 @lru_cache(maxsize=65536)
 def iccc_labels(diagnosis: Diagnosis, dimension: str, edition: str, terminology: Terminology) -> tuple[str, ...]:
     """ICCC-3 labels a diagnosis may have: one when it is certain, several when it is open.

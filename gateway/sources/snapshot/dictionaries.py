@@ -20,7 +20,7 @@ from gateway.model.case import Coded, Diagnosis
 from gateway.model.fields import FIELDS, UNCLASSIFIED, UNKNOWN_LABEL
 from gateway.model.query import DiagnosisIn, OneOf
 from gateway.model.values import Absent, Truth
-from gateway.sources.meaning import diagnosis_is_known, recorded_code_truth
+from gateway.sources.meaning import diagnosis_is_known, with_recorded_code
 from gateway.sources.snapshot.layout import CODED
 from gateway.sources.tabulate import Axis, axis_of
 from terminology import BEHAVIOURS, MORPHOLOGIES, TOPOGRAPHIES, BoxSet, Terminology, Unmatched
@@ -109,9 +109,7 @@ class Diagnoses:
             raise TypeError("a diagnosis leaf without box sets was not planned")
         found = self.outcomes(leaf.certain, leaf.possible)
         for position in self._by_code:
-            by_code = recorded_code_truth(self.rows[position], leaf)
-            if by_code is not None:
-                found[position] = by_code
+            found[position] = with_recorded_code(self.rows[position], leaf, Truth(int(found[position])))
         return found
 
     def known(self, field: str) -> Outcomes:

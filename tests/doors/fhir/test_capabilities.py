@@ -28,6 +28,7 @@ TUMOURS = {
     "topography": ("C74.9", None, "C19.9"),
     "morphology": ("9500/3", None, None),
     "behaviour": ("1", "0,1,2,3", None),
+    "morphology-topography": ("9500/3$C74.9", None, "9500/3$C19.9"),
     "onset-date": ("ge2015", "ge1990", "lt1990"),
     "recorded-date": ("ge2015", "ge1990", "lt1990"),
     "age-at-diagnosis": ("lt5", "ge0", "ge90"),

@@ -7,16 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from gateway.model.case import Case
+from gateway.model.case import Case, Diagnosis
 from gateway.sources import tabulate
 from gateway.sources.base import Context, Source
 from gateway.sources.snapshot import counting, cube, dense, ordered, records, rows
-from gateway.sources.testing import SourceContract
+from gateway.sources.testing import DIAGNOSES, SourceContract
 
 from .cases import open_cases
 
 
 class TestSnapshot(SourceContract):
+    # ICD-10 beside axes that mean the same, and something else.
+    diagnoses = (
+        *DIAGNOSES,
+        Diagnosis("C74.9", 9490, 3, icd10="C74.9"),
+        Diagnosis("C74.9", 9490, 6, icd10="C74.9"),
+        Diagnosis("C74.0", 9500, 3, icd10="C71.7"),
+    )
+
     def open_source(self, cases: Sequence[Case], tmp_path: Path, context: Context) -> Source:
         return open_cases(cases, tmp_path, context)
 

@@ -102,7 +102,7 @@ def _check_registries(search: Search, known: set[str]) -> None:
     if named - known:
         raise BadQuestion(
             f"no registry {', '.join(sorted(named - known))} here",
-            where=_written(search).get("source"),
+            where=next((name for name, value in search.applied if any(each in value for each in named - known)), None),
             expected=f"one of {', '.join(sorted(known))}",
         )
 

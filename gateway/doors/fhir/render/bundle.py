@@ -43,6 +43,8 @@ COUNT_ISSUES: Mapping[Precision, StatusIssue] = {
     Precision.ROUNDED: StatusIssue("information", "suppressed", "rounds its count"),
     Precision.SUPPRESSED: StatusIssue("warning", "suppressed", "withholds its count"),
 }
+RESERVED = StatusIssue("warning", "incomplete", "answered with a reservation")
+"""A source that answered tells something of what it did or did not count."""
 ANSWERED = frozenset({"ok", "partial"})
 NOT_LINKED = "values that name records were applied and left out of the links, because the search came by POST"
 
@@ -147,7 +149,7 @@ def issues_of_sources(search: Search, answers: Sequence[ReleasedAnswer]) -> list
 
 
 def source_issues(source: ReleasedSource, search: Search) -> list[Resource]:
-    """Issues of one source: its status, its count, whether it gives records."""
+    """Issues of one source: its status, its count, what it says beside them, whether it gives records."""
     total = source.total
     answered = source.status in ANSWERED
     said = [STATUS_ISSUES[source.status]] if source.status in STATUS_ISSUES else []
@@ -155,6 +157,8 @@ def source_issues(source: ReleasedSource, search: Search) -> list[Resource]:
         said.append(COUNT_ISSUES[total.precision])
     if answered and total is None:
         said.append(COUNT_ISSUES[Precision.SUPPRESSED])
+    if source.reason and not said and not source.excluded:
+        said.append(RESERVED)
     nothing = total is not None and total.high == 0
     if answered and not nothing and not search.controls.count_only and source.granularity < Granularity.RECORD:
         said.append(NO_RECORDS)

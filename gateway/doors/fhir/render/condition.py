@@ -240,7 +240,8 @@ def condition_code(tumour: Tumour, group_name: GroupName, icd10_of: Icd10Of) -> 
     """Condition.code: ICCC-3 groups by edition, ICD-O-3 morphology, ICD-10, as far as they are known."""
     urls = url_of_prefix()
     morphology, iccc, icd10 = tumour.morphology, tumour.iccc, tumour.icd10
-    derived = None if isinstance(morphology, Absent) else False
+    # Beside neither a morphology nor ICD-10 a group is what was recorded, or follows from a site: it is not told which.
+    derived = None if isinstance(morphology, Absent) and not icd10 else False
     # A group holds the recorded tumour and others: it means more than the code it is derived from.
     wider = "wider" if derived is False else None
     codings = [

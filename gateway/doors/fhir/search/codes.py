@@ -6,13 +6,13 @@ A token names its system by URL. What a code means, and whether it exists, is th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from gateway.doors.fhir.definitions import CodeSystemUrl, code_system_of_url, code_systems
-from gateway.doors.fhir.search.grammar import Token, of_system, token, unescape
-from gateway.errors import BadQuestion, Unsupported
+from gateway.doors.fhir.search.grammar import Token, components, of_system, token, unescape
+from gateway.errors import BadQuestion, UnknownTerm, Unsupported
 from gateway.model.query import NOTHING, And, DiagnosisIn, Expr, Known, Not, OneOf, Or, Term
-from terminology import TerminologyError, load, parse_morphology, parse_topography
+from terminology import BEHAVIOURS, TerminologyError, load, parse_morphology, parse_topography
 
 GENDER_SYSTEM = "http://hl7.org/fhir/administrative-gender"
 GENDERS = {
@@ -22,11 +22,13 @@ GENDERS = {
     "unknown": frozenset({"unknown", "not-collected"}),
 }
 
-TEXT_EDITIONS = ("2017", "2005")
-"""Editions whose group names a Condition shows."""
+TEXT_EDITIONS: Mapping[str, tuple[str, ...]] = {"2017": ("sub", "extended"), "2005": ("sub",)}
+"""Editions whose group names a Condition shows, with the levels that it shows of a group that is certain."""
 
 ICCC3_MAIN_GROUPS = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
 
+_COMPONENTS: tuple[Callable[[str], object], ...] = (parse_morphology, parse_topography)
+"""Reads each part of a pair."""
 _SEER_NUMBER = re.compile(r"\d{3}", re.ASCII)
 
 
@@ -108,12 +110,57 @@ def axis(field: str) -> Callable[[Sequence[str], str], Expr]:
     """Tumours by one axis of ICD-O-3: topography, morphology or behaviour; the system may be left out."""
 
     def build(values: Sequence[str], parameter: str) -> Expr:
-        icdo3 = _system("ICDO3")
-        codes, whole = of_system(values, (icdo3.url, *icdo3.synonyms), parameter, "an ICD-O-3 code")
+        codes, whole = _axis_codes(values, parameter)
         terms = tuple(Term("ICDO3", code) for code in codes)
         return _either(Known(field) if whole else None, DiagnosisIn(field, terms) if terms else None)
 
     return build
+
+
+def not_on_axis(field: str) -> Callable[[Sequence[str], str], Expr]:
+    """Tumours that are none of these by their morphology or behaviour (`:not`), and those of which none is recorded.
+
+    ICD-10 or ICCC-3 may decide what is not recorded on the axis, and then decides here too: what one of them leaves open
+    stays in the bounds. Where neither is recorded the axis is open as a whole, which is certain to be one of the codes
+    only where they are all behaviours that there are.
+    """
+    build = axis(field)
+
+    def build_not(values: Sequence[str], parameter: str) -> Expr:
+        held = build(values, parameter)
+        codes, whole = _axis_codes(values, parameter)
+        if not whole and {code.strip().lstrip("/") for code in codes} >= {str(each) for each in BEHAVIOURS}:
+            return Not(held)
+        return Or((Not(held), And((Not(Known(field)), Not(Known("entity"))))))
+
+    return build_not
+
+
+def _axis_codes(values: Sequence[str], parameter: str) -> tuple[tuple[str, ...], bool]:
+    icdo3 = _system("ICDO3")
+    return of_system(values, (icdo3.url, *icdo3.synonyms), parameter, "an ICD-O-3 code")
+
+
+def site_and_morphology(values: Sequence[str], parameter: str) -> Expr:
+    """Tumours of one of the pairs of a morphology and a topography, `9500/3$C74.9`; the system may be left out."""
+    expected = "MORPHOLOGY$TOPOGRAPHY, e.g. 9500/3$C74.9"
+    terms = []
+    for value in values:
+        parts = components(value)
+        if len(parts) != len(_COMPONENTS):
+            raise BadQuestion(f"{unescape(value)!r} is no pair", where=parameter, expected=expected)
+        pair = []
+        for part, parse in zip(parts, _COMPONENTS, strict=True):
+            codes, whole = _axis_codes((part,), parameter)
+            if whole:
+                raise BadQuestion("a pair has two codes", where=parameter, expected=expected)
+            try:
+                pair += [code for code in codes if parse(code)]
+            except TerminologyError as error:
+                raise UnknownTerm(error.message, where=parameter, expected=expected) from error
+        if len(pair) == len(parts):  # else one is a code without system, which no coding here is
+            terms.append(Term("ICDO3", "-".join(code.strip() for code in pair)))
+    return DiagnosisIn("diagnosis", tuple(terms)) if terms else NOTHING
 
 
 def iccc_group(values: Sequence[str], parameter: str) -> Expr:
@@ -125,18 +172,54 @@ def iccc_group(values: Sequence[str], parameter: str) -> Expr:
 
 
 def code_text(values: Sequence[str], parameter: str) -> Expr:
-    """Tumours of the ICCC-3 groups whose name, as a Condition shows it, holds all the words (`:text`)."""
+    """Tumours of the ICCC-3 groups whose name, as a Condition shows it, holds all the words (`:text`).
+
+    The name of a main group that has subgroups is shown only where the subgroup is open, so that it is possible at most.
+    """
     wanted = [unescape(value).casefold().split() for value in values]
     if not all(wanted):
         raise BadQuestion("has no words", where=parameter, expected="words of the name of an ICCC-3 group")
-    known = load()
-    terms = tuple(
-        Term("ICCC3", group.code, edition)
-        for edition in TEXT_EDITIONS
-        for group in known.groups(edition)
-        if any(all(word in group.label.casefold() for word in words) for words in wanted)
-    )
-    return DiagnosisIn("diagnosis", terms) if terms else NOTHING
+    return _either(*(part for edition in TEXT_EDITIONS for part in _named(wanted, edition)))
+
+
+def _named(wanted: Sequence[Sequence[str]], edition: str) -> Iterator[Expr]:
+    """Tumours of the groups of an edition whose name holds all of some words."""
+    groups = load().groups(edition)
+    below: dict[str, list[str]] = {}
+    for group in groups:
+        if group.level == "sub":
+            below.setdefault(group.parent, []).append(group.code)
+    named = [
+        group for group in groups if any(all(word in group.label.casefold() for word in words) for words in wanted)
+    ]
+    for level in TEXT_EDITIONS[edition]:
+        shown = [group for group in named if level == ("sub" if group.level == "main" else group.level)]
+        if codes := [group.code for group in shown if group.code not in below]:
+            yield _groups(codes, edition)
+    if subgroups := {group.code: below[group.code] for group in named if group.code in below}:
+        yield _open_within(subgroups, edition)
+
+
+def _groups(codes: Iterable[str], edition: str) -> Expr:
+    return DiagnosisIn("diagnosis", tuple(Term("ICCC3", code, edition) for code in codes))
+
+
+def _open_within(subgroups: Mapping[str, Sequence[str]], edition: str) -> Expr:
+    """Tumours of a main group whose subgroup is open: possible, and no for every tumour whose subgroup is certain.
+
+    Two subgroups of one main group differ in a digit of their numbers, written in base two. A tumour whose subgroup is
+    certain has one value of each digit for certain; of one that is open some digit is open too.
+    """
+    digits = max(len(codes) - 1 for codes in subgroups.values()).bit_length()
+    halves = [
+        [
+            [code for codes in subgroups.values() for i, code in enumerate(codes) if (i >> digit) % 2 == half]
+            for half in (0, 1)
+        ]
+        for digit in range(digits)
+    ]
+    certain = tuple(Or(tuple(_groups(codes, edition) for codes in pair)) for pair in halves)
+    return And((_groups(subgroups, edition), Not(And(certain))))
 
 
 def sex(values: Sequence[str], parameter: str) -> Expr:
@@ -147,6 +230,14 @@ def sex(values: Sequence[str], parameter: str) -> Expr:
         raise BadQuestion(f"{strange[0]!r} is no gender", where=parameter, expected=f"one of {', '.join(GENDERS)}")
     said = OneOf("sex", frozenset().union(*(GENDERS[code] for code in codes)))
     return Or((said, has_gender())) if whole else said
+
+
+def no_sex(values: Sequence[str], parameter: str) -> Expr:
+    """Patients whose gender is none of the codes (`:not`): `unknown` is a code, which only it itself rules out."""
+    said = sex(values, parameter)
+    codes, whole = of_system(values, (GENDER_SYSTEM,), parameter, f"one of {', '.join(GENDERS)}")
+    untold = Not(has_gender() if whole or "unknown" in codes else Known("sex"))
+    return Or((Not(said), untold))
 
 
 def has_gender() -> Expr:

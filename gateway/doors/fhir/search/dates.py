@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from gateway.doors.fhir.search.grammar import prefixed
+from gateway.doors.fhir.search.grammar import compared
 from gateway.errors import BadQuestion
 from gateway.model.dates import DateInterval
 from gateway.model.query import NOTHING, DateBetween, Expr, Not
@@ -53,8 +53,10 @@ def incidence_date(text: str, parameter: str) -> Expr:
     ------
     BadQuestion
         No date, or a time of day where only whole days can be compared.
+    Unsupported
+        A prefix that there is not.
     """
-    prefix, value = prefixed(text)
+    prefix, value = compared(text, parameter)
     span = span_of(value, parameter)
     for edge, needed in (("starts", _START), ("ends", _END)):
         if prefix in needed and not getattr(span, f"{edge}_at_midnight"):

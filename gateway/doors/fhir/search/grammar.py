@@ -9,11 +9,12 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from gateway.errors import BadQuestion
+from gateway.errors import BadQuestion, Unsupported
 
 PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
 
 _PIECE = re.compile(r"\\.|.", re.DOTALL)
+_STRANGE_PREFIX = re.compile(r"[A-Za-z]{2}(?=\d)", re.ASCII)
 _ESCAPED = re.compile(r"\\([\\,|$])")
 
 
@@ -28,6 +29,11 @@ class Token:
 def alternatives(value: str) -> tuple[str, ...]:
     """Parts of a comma list, still escaped."""
     return _split(value, ",")
+
+
+def components(value: str) -> tuple[str, ...]:
+    """Parts of a composite value, still escaped."""
+    return _split(value, "$")
 
 
 def token(text: str) -> Token:
@@ -73,6 +79,19 @@ def of_system(
 def prefixed(text: str) -> tuple[str, str]:
     """Prefix and rest of an ordered value; `eq` where none is written."""
     return (text[:2], text[2:]) if text[:2] in PREFIXES else ("eq", text)
+
+
+def compared(text: str, parameter: str) -> tuple[str, str]:
+    """Prefix and rest of an ordered value.
+
+    Raises
+    ------
+    Unsupported
+        Two other letters stand before a digit: a prefix that there is not.
+    """
+    if text[:2] not in PREFIXES and _STRANGE_PREFIX.match(text):
+        raise Unsupported(f"no prefix {text[:2]!r} here", where=parameter, expected=f"one of {', '.join(PREFIXES)}")
+    return prefixed(text)
 
 
 def unescape(text: str) -> str:

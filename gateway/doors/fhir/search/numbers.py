@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from gateway.doors.fhir.search.grammar import prefixed
+from gateway.doors.fhir.search.grammar import compared
 from gateway.errors import BadQuestion
 from gateway.model.query import NOTHING, Between, Expr, Not
 
@@ -26,6 +26,8 @@ def completed_years(text: str, parameter: str) -> Expr:
     ------
     BadQuestion
         Not a whole number of years.
+    Unsupported
+        A prefix that there is not.
     """
     return _compared("age", text, HIGHEST_AGE, parameter, "an age in completed years", EXPECTED)
 
@@ -37,12 +39,14 @@ def days(text: str, parameter: str) -> Expr:
     ------
     BadQuestion
         Not a whole number of days.
+    Unsupported
+        A prefix that there is not.
     """
     return _compared("age_days", text, HIGHEST_AGE * 366, parameter, "an age in days", EXPECTED_DAYS)
 
 
 def _compared(field: str, text: str, highest: int, parameter: str, what: str, expected: str) -> Expr:
-    prefix, value = prefixed(text)
+    prefix, value = compared(text, parameter)
     if not _WHOLE.fullmatch(value) or int(value) > highest:
         raise BadQuestion(f"{value!r} is not {what}", where=parameter, expected=expected)
     return _CONDITIONS[prefix](field, int(value))

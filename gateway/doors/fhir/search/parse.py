@@ -1,6 +1,7 @@
 """Search request -> question (R4 search.html). Pure: pairs of names and values in, a Search out.
 
-Strict by default: an unknown parameter or modifier is refused by name. With `Prefer: handling=lenient` it is left
+Strict by default: an unknown parameter, modifier or prefix, and a code that cannot be asked for there, is refused by
+name. With `Prefer: handling=lenient` it is left
 out, named in the answer and absent from the self link (R4 search.html section 3.1.1.6, http.html section 3.1.0.1.6).
 A value that cannot be read is refused in both.
 """
@@ -120,15 +121,12 @@ def parse_search(resource: Searchable, pairs: Pairs, *, lenient: bool = False, b
     draft = _Draft(base)
     for name, value in pairs:
         try:
-            apply = _recognise(resource, name, value)
+            _apply(resource, draft, name, value)
         except Unsupported as error:
             if not lenient:
                 raise
             draft.ignored.append(Ignored(name, error.message))
             continue
-        if not value:
-            raise BadQuestion("has no value", where=name, expected="a value, or leave the parameter out")
-        apply(draft, name, value)
         if name != CURSOR:
             draft.applied.append((name, applied(name, value)))
     return Search(
@@ -166,6 +164,14 @@ class _Draft:
 
 
 Apply = Callable[[_Draft, str, str], None]
+"""Puts a parameter into a draft, which stays as it was where that raises."""
+
+
+def _apply(resource: Searchable, draft: _Draft, name: str, value: str) -> None:
+    apply = _recognise(resource, name, value)
+    if not value:
+        raise BadQuestion("has no value", where=name, expected="a value, or leave the parameter out")
+    apply(draft, name, value)
 
 
 def _recognise(resource: Searchable, name: str, value: str) -> Apply:
@@ -183,8 +189,10 @@ def _recognise(resource: Searchable, name: str, value: str) -> Apply:
     return _filter(parameter, build)
 
 
-def _find(parameters: Mapping[str, Parameter], name: str) -> tuple[Parameter, Builder] | None:
+def _find(parameters: Mapping[str, Parameter], name: str, before: str = "") -> tuple[Parameter, Builder] | None:
     """Parameter and builder of a name, with its modifier; None if there is no such parameter.
+
+    `before` is what was written before the name, for errors.
 
     Raises
     ------
@@ -200,13 +208,14 @@ def _find(parameters: Mapping[str, Parameter], name: str) -> tuple[Parameter, Bu
         return None
     if modifier not in parameter.modifiers:
         known = ", ".join(f":{item}" for item in parameter.modifiers) or "no modifier"
-        raise Unsupported(f"{plain} has no modifier {modifier!r} here", where=name, expected=known)
+        where = f"{before}{name}"
+        raise Unsupported(f"{before}{plain} has no modifier {modifier!r} here", where=where, expected=known)
     return parameter, parameter.modifiers[modifier]
 
 
 def _reverse(resource: Searchable, name: str) -> Apply:
     """One hop back: patients of whom a tumour matches."""
-    found = _find(resource.reverse, name.removeprefix(HAS))
+    found = _find(resource.reverse, name.removeprefix(HAS), HAS)
     if found is None:
         known = ", ".join(f"{HAS}{each}" for each in resource.reverse) or "no _has"
         raise Unsupported(f"no such _has on {resource.name}", where=name, expected=known)
@@ -222,7 +231,7 @@ def _filter(parameter: Parameter, build: Builder, once: str = "") -> Apply:
                 expected=f"one {once.rstrip(':')}, or the tumours themselves: Condition?...&_include=Condition:subject",
             )
         values = alternatives(value)
-        refers = parameter.type in REFERRING or name.rpartition(":")[2] in OF_VALUE_SETS
+        refers = parameter.local or parameter.type in REFERRING or name.rpartition(":")[2] in OF_VALUE_SETS
         if refers and draft.base:
             values = tuple(each.removeprefix(f"{draft.base}/") for each in values)
         draft.filters.append(build(values, name))

@@ -13,6 +13,8 @@ from gateway.doors.fhir.search.codes import (
     diagnosis_below,
     iccc_group,
     morphology_above,
+    not_on_axis,
+    site_and_morphology,
     topography,
 )
 from gateway.doors.fhir.search.dates import incidence_date
@@ -103,7 +105,7 @@ RECORDED = (
         axis("morphology"),
         "ICD-O-3 morphology with or without behaviour (9500/3, 9500), with or without the system.",
         "own:condition-morphology",
-        {"not": none_of(axis("morphology"), "diagnosis"), "above": morphology_above, **missing("morphology")},
+        {"not": not_on_axis("morphology"), "above": morphology_above, **missing("morphology")},
     ),
     Parameter(
         "behaviour",
@@ -112,7 +114,16 @@ RECORDED = (
         axis("behaviour"),
         "ICD-O-3 behaviour digit.",
         "own:condition-behaviour",
-        {"not": none_of(axis("behaviour"), "diagnosis"), **missing("behaviour")},
+        {"not": not_on_axis("behaviour"), **missing("behaviour")},
+    ),
+    Parameter(
+        "morphology-topography",
+        "composite",
+        "diagnosis",
+        site_and_morphology,
+        "Morphology and topography of one tumour as 9500/3$C74.9, each with or without the system; 9500$C74 means every "
+        "behaviour and subsite.",
+        "own:condition-morphology-topography",
     ),
     Parameter(
         "onset-date",

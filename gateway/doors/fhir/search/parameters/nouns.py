@@ -46,6 +46,8 @@ class Parameter:
         Said in every answer that uses it.
     names_records
         Whether its values are ids of records, which stay out of links where they came by POST.
+    local
+        Whether a value may begin with the URL of this door, which the parser then leaves out.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Parameter:
     modifiers: Mapping[str, Builder] = dataclasses.field(default_factory=dict)
     note: str | None = None
     names_records: bool = False
+    local: bool = False
 
     @property
     def canonical(self) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.doors.fhir.search.codes import has_gender, sex
+from gateway.doors.fhir.search.codes import has_gender, no_sex, sex
 from gateway.doors.fhir.search.parameters.nouns import HL7, Parameter, absent_where, missing, none_of
 from gateway.doors.fhir.search.parameters.values import boolean, country, identifier, record_id, registry
 from gateway.model.query import Not
@@ -26,7 +26,7 @@ _PARAMETERS = (
         sex,
         "male, female, other or unknown, with or without the system administrative-gender.",
         f"{HL7}/individual-gender",
-        {"not": none_of(sex, "sex"), **absent_where(Not(has_gender()))},
+        {"not": no_sex, **absent_where(Not(has_gender()))},
     ),
     Parameter(
         "deceased",
@@ -55,9 +55,10 @@ _PARAMETERS = (
         "token",
         "patient",
         identifier("patient", "patient"),
-        "The pseudonymous identifier that this door gives.",
+        "The pseudonymous identifier that this door gives, with or without its system; system| is every patient of that registry.",
         f"{HL7}/Patient-identifier",
         names_records=True,
+        local=True,
     ),
     Parameter(
         "organization",

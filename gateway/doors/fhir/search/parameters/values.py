@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from string import ascii_uppercase
 
@@ -15,6 +16,7 @@ TRUTHS = "http://terminology.hl7.org/CodeSystem/special-values"
 LONGEST_ID = 64
 COUNTRIES = tuple(f"{one}{two}" for one in ascii_uppercase for two in ascii_uppercase)
 """Every code of two letters; which of them are countries is for the records to say."""
+_OWN_SYSTEM = re.compile(r"NamingSystem/(?P<registry>[^/]+)-(?P<kind>[a-z]+)")
 BARE_IDS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.")
 
 
@@ -120,21 +122,34 @@ def record_id(of: str) -> Builder:
 
 
 def identifier(of: str, kind: str) -> Builder:
-    """Records by an identifier of this door, `system|value`; its system ends with `NamingSystem/REGISTRY-KIND`."""
+    """Records by an identifier of this door: `value`, `system|value`, or `system|` for every record of a registry.
+
+    Its system is `NamingSystem/REGISTRY-KIND` under the URL of this door, which the parser has left out; what is still
+    absolute is the system of another server and names nothing.
+    """
 
     def build(values: Sequence[str], parameter: str) -> Expr:
         wanted = [token(value) for value in values]
-        if not all(each.code for each in wanted):
+        if not all(each.code or each.system for each in wanted):
             raise BadQuestion("an identifier has a value", where=parameter, expected="value or system|value")
-        ids = frozenset(each.code for each in wanted if _is_own(each, kind))
-        return RecordIn(of, ids) if ids else NOTHING
+        ids = frozenset(each.code for each in wanted if each.code and _is_own(each, kind))
+        whole = frozenset(name for each in wanted if not each.code and (name := _registry_of(each, kind)))
+        parts: list[Expr] = [RecordIn(of, ids)] if ids else []
+        if whole:
+            parts.append(OneOf("source", whole))
+        return parts[0] if len(parts) == 1 else Or(tuple(parts))
 
     return build
 
 
 def _is_own(found: Token, kind: str) -> bool:
-    registry_id = found.code.partition(".")[0]
-    return found.system is None or found.system.endswith(f"/NamingSystem/{registry_id}-{kind}")
+    return found.system is None or _registry_of(found, kind) == found.code.partition(".")[0]
+
+
+def _registry_of(found: Token, kind: str) -> str:
+    """Registry whose identifiers stand under a system, '' for a system that is none of ours."""
+    named = _OWN_SYSTEM.fullmatch(found.system or "")
+    return named["registry"] if named and named["kind"] == kind else ""
 
 
 def _is_id(text: str) -> bool:
