@@ -138,7 +138,7 @@ def test_a_concept_map_has_its_elements_when_read_and_its_ends_when_searched(cli
         "icd-o-3-to-iccc-3-who2008",
         "icd-o-3-to-iccc-3-2017",
     ]
-    assert found(client, "ConceptMap", **{"source": f"{ICCC3}?fhir_vs|2017"}) == ["iccc-3-2017-to-icd-o-3"]
+    assert found(client, "ConceptMap", source=f"{ICCC3}?fhir_vs|2017") == ["iccc-3-2017-to-icd-o-3"]
     listed = matches(client.json("/ConceptMap?_id=icd-o-3-to-iccc-3-2017"))[0]
     assert "group" not in listed
     out = targets(client, "icd-o-3-to-iccc-3-2017")
