@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -52,7 +52,7 @@ class Edges:
         links = self._of_icdo3.get(str(replace(icdo, topography=None)), ())
         met = [link for link in links if _flags(asked)[positions(_site(link))].any()]
         if met or not asked:
-            return _gathered((link, (), asked) if _holds(_site(link), asked) else _unmet(link) for link in met)
+            return _gathered(_at(link, asked) for link in met)
         by_site = [link for link in self._of_icdo3.get(asked, ()) if ("behaviour", str(icdo.behaviour)) in link.parts]
         return [Found(link.target, link.equivalence, edge=True, sure=False) for link in by_site]
 
@@ -68,30 +68,41 @@ class Edges:
                 if behaviour and needed not in ("", behaviour):
                     continue
                 unmet = (code,) if code != site else (needed,) if needed and not behaviour else ()
-                found.append((link, unmet, "" if needed == behaviour else "part"))
+                found.append(_Way(link, unmet, whole=needed == behaviour))
         return _gathered(found)
 
 
-def _unmet(link: Link) -> tuple[Link, tuple[str, ...], str]:
-    return link, (_site(link),), ""
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A link that may be followed; `unmet` is what it needs and was not said, `whole` that no part of its end is asked."""
+
+    link: Link
+    unmet: tuple[str, ...]
+    whole: bool
 
 
-def _gathered(links: Iterable[tuple[Link, tuple[str, ...], str]]) -> list[Found]:
-    """One translation for each target of links, each with what it needs that is not said, and the part that is asked."""
-    found: dict[str, list[tuple[Link, tuple[str, ...], str]]] = {}
-    for each in links:
-        if each[0].target:
-            found.setdefault(each[0].target, []).append(each)
+def _at(link: Link, asked: str) -> _Way:
+    """Link of a morphology that is asked at a site, or at any."""
+    site, place = _flags(_site(link)), _flags(asked)
+    return _Way(link, (_site(link),) if (place & ~site).any() else (), whole=bool((site == place).all()))
+
+
+def _gathered(ways: Iterable[_Way]) -> list[Found]:
+    """One translation for each target of links."""
+    found: dict[str, list[_Way]] = {}
+    for each in ways:
+        if each.link.target:
+            found.setdefault(each.link.target, []).append(each)
     return [_one(target, each) for target, each in found.items()]
 
 
-def _one(target: str, links: Sequence[tuple[Link, tuple[str, ...], str]]) -> Found:
-    link, unmet, part = next((each for each in links if not each[1]), links[0])
-    if unmet:
-        return Found(target, "inexact", depends=tuple(u for _, each, _ in links for u in each), edge=True, sure=False)
-    if part == _site(link):
-        return Found(target, link.equivalence, edge=True)
-    word = OF_PART.get(link.equivalence, "inexact")
+def _one(target: str, ways: Sequence[_Way]) -> Found:
+    way = next((each for each in ways if not each.unmet), ways[0])
+    if way.unmet:
+        return Found(target, "inexact", depends=tuple(u for each in ways for u in each.unmet), edge=True, sure=False)
+    if way.whole:
+        return Found(target, way.link.equivalence, edge=True)
+    word = OF_PART.get(way.link.equivalence, "inexact")
     return Found(target, word, edge=True, sure=word != "inexact")
 
 
@@ -103,11 +114,6 @@ def _flags(site: str) -> Flags:
     found = np.zeros(len(TOPOGRAPHIES), np.bool_)
     found[positions(site)] = True
     return found
-
-
-def _holds(site: str, asked: str) -> bool:
-    """Whether all that is asked is at a site."""
-    return not (_flags(asked) & ~_flags(site)).any()
 
 
 def joined(edges: Sequence[Found], overlaps: Sequence[Found]) -> Iterator[Found]:

@@ -44,22 +44,25 @@ class _Question:
     def same(self) -> Callable[[object], bool]:
         """Whether a code of a map is the one that is asked, in any spelling."""
         code = str(self.coding.get("code", ""))
-        own = own_code(self.library, self.system, code, str(self.coding.get("version") or self.asked.version))
-        return lambda other: other in (code, own) or own_code(self.library, self.system, str(other)) == own
+        spelled = speller(self.library, self.system, str(self.coding.get("version") or self.asked.version))
+        own = spelled(code)
+        return lambda other: other in (code, own) or spelled(str(other)) == own
 
     def is_brought(self, item: Resource) -> bool:
         """Whether a map came with the request."""
         return id(item) in self.brought
 
 
-def own_code(library: Library, system: str, code: str, version: str = "") -> str:
-    """The one spelling of a code, in the version that has it; as it came where no code system is known that does."""
-    for each in dict.fromkeys((version, *reversed(library.versions(system)))):
-        found = library.code_system(system, each)
-        concept = found.locate(code) if found else None
-        if concept is not None:
-            return concept.code
-    return code
+def speller(library: Library, system: str, version: str = "") -> Callable[[str], str]:
+    """What gives the one spelling of a code, in the first version that has it; as it came where none does."""
+    found = (library.code_system(system, each) for each in (version, *reversed(library.versions(system))))
+    systems = list({each.canonical: each for each in found if each is not None}.values())
+
+    def spelled(code: str) -> str:
+        concepts = (each.locate(code) for each in systems)
+        return next((concept.code for concept in concepts if concept is not None), code)
+
+    return spelled
 
 
 def over_brought(library: Library, given: Given, coding: Resource, asked: Asked) -> Iterator[Match]:
@@ -165,9 +168,10 @@ def _holds(library: Library, needed: Resource, given: Mapping[str, Resource]) ->
     system = canonical_system(str(needed.get("system") or said.get("system") or ""))
     if said.get("system") and canonical_system(str(said["system"])) != system:
         return False
-    if said["code"] == value:
-        return True
-    return bool(system) and own_code(library, system, str(said["code"])) == own_code(library, system, value)
+    if said["code"] == value or not system:
+        return bool(said["code"] == value)
+    spelled = speller(library, system)
+    return spelled(str(said["code"])) == spelled(value)
 
 
 def _end_of(group: Resource, side: str, item: Resource) -> Resource:

@@ -309,3 +309,32 @@ def test_a_map_that_is_brought_along_goes_before_the_one_that_is_held(client: Cl
     parameters.append({"name": "tx-resource", "resource": changed})
     body = client.request("POST", PATH, json={"resourceType": "Parameters", "parameter": parameters}).json()
     assert [match.code for match in of_parameters(body)] == ["C1"]
+
+
+@pytest.mark.parametrize("value", ["C74.9", "C749", "c74.9"])
+def test_a_dependency_of_a_map_that_is_brought_along_is_read_in_every_spelling(client: Client, value: str) -> None:
+    concept_map = brought("http://e.org/b", "y")
+    needed = {"property": "http://e.org/site", "system": ICDO3, "value": "C74.9"}
+    concept_map["group"][0]["element"][0]["target"][0]["dependsOn"] = [needed]
+    site = {"name": "concept", "valueCoding": {"system": OID, "code": value}}
+    dependency = {"name": "dependency", "part": [{"name": "element", "valueUri": "http://e.org/site"}, site]}
+    parameters: list[Json] = [
+        {"name": "system", "valueString": "http://e.org/a"},
+        {"name": "code", "valueString": "x"},
+        {"name": "conceptMap", "resource": concept_map},
+        dependency,
+    ]
+    body = client.request("POST", PATH, json={"resourceType": "Parameters", "parameter": parameters}).json()
+    assert [match.code for match in of_parameters(body)] == ["y"]
+    site["valueCoding"] = {"system": OID, "code": "C71.9"}
+    body = client.request("POST", PATH, json={"resourceType": "Parameters", "parameter": parameters}).json()
+    assert of_parameters(body) == []
+
+
+def test_reverse_over_a_map_of_the_guide_gives_what_was_found(client: Client) -> None:
+    stage = client.json("/ConceptMap/inss-inrgss")["group"][0]["target"]
+    asked = {"system": stage, "code": "inrgss:L1", "reverse": "true"}
+    matches = of_parameters(client.json("/ConceptMap/inss-inrgss/$translate", params=asked))
+    assert matches
+    assert all(match.code.startswith("inss:") for match in matches)
+    assert {match.source for match in matches} == {f"{MAP}/inss-inrgss"}
