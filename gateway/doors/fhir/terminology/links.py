@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -18,6 +18,7 @@ from gateway.doors.fhir.terminology.model import CodeSystem
 from terminology import Terminology, TerminologyError
 from terminology.axes import BEHAVIOURS, MORPHOLOGIES, TOPOGRAPHIES
 from terminology.codes import IcdO, parse_icdo
+from terminology.facade import equivalence
 
 Numbers: TypeAlias = npt.NDArray[np.integer]
 Flags: TypeAlias = npt.NDArray[np.bool_]
@@ -75,11 +76,23 @@ def iccc3_links(terminology: Terminology, edition: str) -> Iterator[Link]:
 
 
 def listed_morphologies(terminology: Terminology, edition: str | None = None) -> Iterator[tuple[str, int, int]]:
-    """Morphologies with a behaviour that an edition lists, or some edition, with their places on the axes."""
+    """Morphologies with a behaviour that an edition lists, or any list, with their places on the axes.
+
+    Four digits that no edition has are left out: they make no code here.
+    """
+    known = edition_digits(terminology)
     for code in terminology.codes("ICDO3", edition):
         icdo = parse_icdo(code)
-        if icdo.morphology is not None and icdo.behaviour is not None:
+        if icdo.morphology is not None and icdo.behaviour is not None and icdo.morphology in known:
             yield code, _MORPHOLOGY[icdo.morphology], _BEHAVIOUR[icdo.behaviour]
+
+
+@lru_cache(maxsize=4)
+def edition_digits(terminology: Terminology) -> frozenset[int]:
+    """Four digits of the morphologies that some edition lists."""
+    editions = next(info.editions for info in terminology.systems() if info.system == "ICDO3")
+    codes = (code for edition in editions for code in terminology.codes("ICDO3", edition))
+    return frozenset(int(code[:4]) for code in codes if "/" in code)
 
 
 def by_site(row: Numbers, wanted: Flags | None = None) -> Iterator[tuple[str, int, int]]:
@@ -140,11 +153,11 @@ def positions(site: str) -> slice:
 def ncit_links(terminology: Terminology) -> Iterator[Link]:
     """ICD-O-3 codes to the concepts of the NCI Thesaurus whose preferred term they have."""
     for code in terminology.codes("NCIT"):
-        exact = terminology.meaning("NCIT", code).exact
+        concept = terminology.meaning("NCIT", code)
         mapped = terminology.lookup("NCIT", code).properties["icdo3"].split(", ")
         preferred = [text.partition(" (")[0] for text in mapped if text.endswith(("(preferred)", "(header)"))]
-        word = "inexact" if not exact else "equal" if len(preferred) == 1 else "wider"
-        yield from (Link(source, code, word) for source in preferred)
+        for source in preferred:
+            yield Link(source, code, str(equivalence(concept, terminology.meaning("ICDO3", source)).value))
 
 
 def omop_links(system: CodeSystem) -> Iterator[Link]:

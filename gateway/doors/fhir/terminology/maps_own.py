@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 
 from gateway.doors.fhir.definitions import Resource, canonical_system, url_of_prefix
 from gateway.doors.fhir.terminology.dependencies import parts_of_tumour, with_parts
+from gateway.doors.fhir.terminology.edges import edges_of, joined
 from gateway.doors.fhir.terminology.issues import Refused
 from gateway.doors.fhir.terminology.library import Library
-from gateway.doors.fhir.terminology.links import Link, icd10_links
 from gateway.doors.fhir.terminology.lookup import normalized
 from gateway.doors.fhir.terminology.matches import REVERSED, Asked, Match
 from gateway.doors.fhir.terminology.model import CodeSystem, Concept
 from gateway.doors.fhir.terminology.options import Given
 from gateway.doors.fhir.terminology.own import OwnSystems
 from gateway.doors.fhir.terminology.shelf import map_url
-from gateway.doors.fhir.terminology.translations import translated
+from gateway.doors.fhir.terminology.translations import Found, translated
 from gateway.doors.fhir.terminology.versions import matches
 from gateway.errors import BadQuestion
-from terminology import Terminology, TerminologyError
+from terminology import Terminology, TerminologyError, parse_icdo
 
 ICD10 = frozenset({"ICD10", "ICD10CM"})
 
@@ -53,21 +53,24 @@ def over_own(library: Library, own: OwnSystems, coding: Resource, asked: Asked, 
 
 def stated(library: Library, own: OwnSystems, coding: Resource, asked: Asked) -> list[Resource]:
     """What is said of a code of ours that was asked: its code system, edition and, in another spelling, its code."""
-    url = str(coding.get("system", ""))
-    source = own.prefix(url)
-    if not source:
-        return []
-    version = ruled(library, url, str(coding.get("version") or asked.version))
-    made = own.code_system(url_of_prefix()[source], version)
-    system, concept = (
-        _first(_editions(own, source, made.version, version), str(coding["code"])) if made else (None, None)
-    )
-    if system is None or concept is None:
+    system, concept = located(library, own, coding, asked)
+    if system is None:
         return []
     parameters: list[Resource] = [{"name": "system", "valueUri": system.url}]
     if system.version:
         parameters.append({"name": "version", "valueString": system.version})
-    return [*parameters, *normalized(concept, str(coding["code"]))]
+    return [*parameters, *(normalized(concept, str(coding["code"])) if concept else [])]
+
+
+def located(
+    library: Library, own: OwnSystems, coding: Resource, asked: Asked
+) -> tuple[CodeSystem | None, Concept | None]:
+    """Code system of ours that a code is of, in the edition that has it, and its concept; None where there is none."""
+    url = str(coding.get("system", ""))
+    source = own.prefix(url)
+    version = ruled(library, url, str(coding.get("version") or asked.version)) if source else ""
+    made = own.code_system(url_of_prefix()[source], version) if source else None
+    return _first(_editions(own, source, made.version, version), str(coding["code"])) if made else (None, None)
 
 
 def ruled(library: Library, url: str, version: str) -> str:
@@ -109,36 +112,44 @@ def _to(own: OwnSystems, coding: Resource, source: str, wanted: str, asked: Aske
     if concept is None:
         return
     behaviour = parts.get("behaviour", "") if concept.code.startswith("C") else ""
-    if wanted in ICD10 and behaviour:
-        for link in _at_site(_by_behaviour(own.terminology, wanted), concept.code, behaviour):
-            target, _ = _first(systems[wanted], link.target)
-            yield Match(link.equivalence, _coding_of(target, link.target), map_url(source, wanted, ""))
-        return
     open_ended = {wanted} if wanted == "ICDO3" and not versions[wanted] else set()
     meant = {prefix: name for prefix, name in {**editions, source: system.version}.items() if name}
     meant = {prefix: name for prefix, name in meant.items() if prefix not in open_ended}
-    try:
-        found = list(translated(own.terminology, source, concept.code, wanted, meant, behaviour))
-    except TerminologyError:
-        return
     ends = (wanted, source) if asked.reverse else (source, wanted)
-    origin = map_url(*ends, editions.get("ICCC3", "")) if "ICDO3" in ends else ""
-    for each in found:
+    origin = map_url(*ends, editions.get("ICCC3", ""))
+    edges = _edges(own, source, concept.code, wanted, editions.get("ICCC3", ""), behaviour)
+    by_map_alone = wanted in ICD10 and behaviour
+    overlaps = [] if by_map_alone else _overlaps(own.terminology, source, concept.code, wanted, meant, behaviour)
+    for each in joined(edges, overlaps):
+        system, target = _first(systems[wanted], each.code)
+        if target is None:
+            continue
         word = REVERSED.get(each.equivalence, each.equivalence) if asked.reverse else each.equivalence
-        system, _ = _first(systems[wanted], each.code)
-        yield Match(word, _coding_of(system, each.code), origin, each.product, each.depends)
-    if source in ICD10 and wanted == "ICDO3":
-        for link in _by_target(own.terminology, source).get(concept.code, ()):
-            system, _ = _first(systems[wanted], link.source)
-            yield Match(link.equivalence, _coding_of(system, link.source), origin, dict(link.parts)["behaviour"])
+        yield Match(word, _coding_of(system, target), origin if each.edge else "", each.product, each.depends)
+
+
+def _edges(own: OwnSystems, source: str, code: str, wanted: str, edition: str, behaviour: str) -> list[Found]:
+    """What the map between two code systems holds of a code; nothing where ICD-O-3 is neither."""
+    if source == "ICDO3":
+        return edges_of(own, wanted, edition).of_icdo3(parse_icdo(code), behaviour)
+    return edges_of(own, source, edition).to_icdo3(code) if wanted == "ICDO3" else []
+
+
+def _overlaps(
+    terminology: Terminology, source: str, code: str, wanted: str, editions: Mapping[str, str], behaviour: str
+) -> list[Found]:
+    """Codes that share a tumour with a code; none where its tumours are not known."""
+    try:
+        return list(translated(terminology, source, code, wanted, editions, behaviour))
+    except TerminologyError:
+        return []
 
 
 def _editions(own: OwnSystems, prefix: str, edition: str, stated: str) -> list[Callable[[], CodeSystem]]:
-    """Editions in which a code may be: the default or the one that is said, then the others, then any list at all."""
+    """Editions in which a code may be: the default or the one that is said, then the others."""
     names = [edition]
     if prefix == "ICDO3" and not stated:
         names += [each for each in reversed(own.versions(url_of_prefix()[prefix])) if each != edition]
-        names.append("")
     return [partial(own.of_prefix, prefix, name) for name in names]
 
 
@@ -152,30 +163,7 @@ def _first(systems: Sequence[Callable[[], CodeSystem]], code: str) -> tuple[Code
     return systems[0](), None
 
 
-def _at_site(links: Mapping[tuple[str, str], Link], site: str, behaviour: str) -> list[Link]:
-    """Links of a topography, or of the subsites of a category, one for each target."""
-    codes = [code for code, each in links if each == behaviour and (code == site or code.startswith(f"{site}."))]
-    return list({links[code, behaviour].target: links[code, behaviour] for code in codes}.values())
-
-
-@lru_cache(maxsize=4)
-def _by_target(terminology: Terminology, wanted: str) -> Mapping[str, Sequence[Link]]:
-    """Links of topographies by the code of ICD-10."""
-    found: dict[str, list[Link]] = {}
-    for link in _by_behaviour(terminology, wanted).values():
-        found.setdefault(link.target, []).append(link)
-    return found
-
-
-@lru_cache(maxsize=4)
-def _by_behaviour(terminology: Terminology, wanted: str) -> Mapping[tuple[str, str], Link]:
-    """Links of topographies to ICD-10 by behaviour."""
-    links = icd10_links(terminology, wanted)
-    return {(link.source, dict(link.parts)["behaviour"]): link for link in links if "behaviour" in dict(link.parts)}
-
-
-def _coding_of(system: CodeSystem, code: str) -> Resource:
+def _coding_of(system: CodeSystem, concept: Concept) -> Resource:
     version = {"version": system.version} if system.version else {}
-    concept = system.concepts.get(code)
-    display = {"display": concept.display} if concept and concept.display else {}
-    return {"system": system.url, **version, "code": code, **display}
+    display = {"display": concept.display} if concept.display else {}
+    return {"system": system.url, **version, "code": concept.code, **display}

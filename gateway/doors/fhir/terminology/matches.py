@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.doors.fhir.definitions import Resource, url_of_prefix
+from gateway.doors.fhir.terminology.issues import Issue, Refused
 from gateway.doors.fhir.terminology.resources import property_url
 
 REVERSED: Mapping[str, str] = {
@@ -16,6 +17,33 @@ REVERSED: Mapping[str, str] = {
 }
 
 
+RANK: Mapping[str, int] = {
+    **dict.fromkeys(("equal", "equivalent"), 0),
+    **dict.fromkeys(("wider", "narrower", "subsumes", "specializes"), 1),
+    **dict.fromkeys(("unmatched", "disjoint"), 3),
+}
+"""Place of an equivalence among the matches; between them come those that say less, as inexact."""
+
+
+class NotHere(Refused):
+    """A map or value set that a parameter names cannot be had."""
+
+    def __init__(self, issue: Issue, where: str) -> None:
+        super().__init__(issue, status=404)
+        self.where = where
+
+    def resource(self, place: str = "") -> Resource:
+        """OperationOutcome, at the parameter."""
+        del place
+        return super().resource(self.where or "")
+
+
+def no_map(canonical: str, where: str = "url") -> NotHere:
+    """Refusal of a concept map that is named and cannot be had."""
+    words = f"A definition for the concept map {canonical!r} could not be found"
+    return NotHere(Issue("error", "not-found", "not-found", "Unable_to_resolve_concept_map_", words), where)
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """One translation.
@@ -23,17 +51,17 @@ class Match:
     Attributes
     ----------
     origin
-        Canonical of the map, "" where the way leads over tumours and no map holds it.
+        Canonical of the map that has it, "" where the way leads over tumours and no map holds it.
     product
         Topography or behaviour that belongs to the concept.
     depends
-        Topographies of what was asked at which it holds.
+        Topographies, or behaviours, of what was asked at which it holds.
     others
         Parts product and dependsOn of a map that is brought along.
     found
         In reverse, over a map that is brought along: what was found, beside the concept that was asked.
     brought
-        The map came with the request, or has that form.
+        The map came with the request.
     """
 
     equivalence: str
@@ -44,6 +72,11 @@ class Match:
     others: tuple[Resource, ...] = ()
     found: Resource | None = None
     brought: bool = False
+
+    @property
+    def rank(self) -> int:
+        """Place among the matches: the best equivalence comes first."""
+        return RANK.get(self.equivalence, 2)
 
     def parameter(self) -> Resource:
         """Parameter match: `source` is the map (R4), `originMap` the same under the name of R5.

@@ -12,6 +12,8 @@ from gateway.doors.fhir.terminology.model import CONCEPT_PROPERTIES, CodeSystem,
 PUBLISHER = "iccd"
 COMPOSITIONAL = frozenset({"ICDO3"})
 STANDARD_PROPERTIES = frozenset({"notSelectable", "status", "inactive", "parent", "child"})
+SEER_NUMBER = "seer_recode"
+ALTERNATE = "http://hl7.org/fhir/StructureDefinition/codesystem-alternate"
 SUBSETTED: Resource = {
     "tag": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}]
 }
@@ -67,7 +69,9 @@ def concepts_of(system: CodeSystem) -> list[Resource]:
     """CodeSystem.concept: the tree of concepts."""
 
     def element(concept: Concept) -> Resource:
-        found: Resource = {"code": concept.code}
+        alternates = [_alternate(code) for code in alternate_codes(system, concept)]
+        found: Resource = {"extension": alternates} if alternates else {}
+        found["code"] = concept.code
         if concept.display:
             found["display"] = concept.display
         if concept.properties:
@@ -78,6 +82,18 @@ def concepts_of(system: CodeSystem) -> list[Resource]:
         return found
 
     return [element(system.concepts[code]) for code in system.children.get("", ())]
+
+
+def alternate_codes(system: CodeSystem, concept: Concept) -> list[str]:
+    """SEER's number of a group of ICCC-3; divisions have the number of their group, which stands for the group alone."""
+    numbers = system.values(concept, SEER_NUMBER)
+    return [number for number in numbers if system.spelling(number) == concept.code]
+
+
+def _alternate(code: str) -> Resource:
+    """Extension for another code of a concept (R4 extension-codesystem-alternate.html)."""
+    use = {"system": f"{guide().canonical}/property", "code": SEER_NUMBER, "display": "SEER's number of the group"}
+    return {"url": ALTERNATE, "extension": [{"url": "code", "valueCode": code}, {"url": "use", "valueCoding": use}]}
 
 
 def elements_of(links: Iterable[Link], parts: str) -> list[Resource]:

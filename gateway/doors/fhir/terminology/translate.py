@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from gateway.doors.fhir.definitions import Resource, canonical_system, guide, url_of_prefix
 from gateway.doors.fhir.terminology.findings import Asked as Verifiable
+from gateway.doors.fhir.terminology.issues import issue
 from gateway.doors.fhir.terminology.library import Library, iccc3_value_set
 from gateway.doors.fhir.terminology.maps_brought import over_brought
-from gateway.doors.fhir.terminology.maps_own import one_edition, over_own, ruled, stated
-from gateway.doors.fhir.terminology.matches import Asked
+from gateway.doors.fhir.terminology.maps_own import located, one_edition, over_own, ruled, stated
+from gateway.doors.fhir.terminology.matches import Asked, NotHere, no_map
 from gateway.doors.fhir.terminology.options import Given
 from gateway.doors.fhir.terminology.own import OwnSystems
 from gateway.doors.fhir.terminology.shelf import map_address, shelf_of
+from gateway.doors.fhir.terminology.statuses import unknown_code
 from gateway.doors.fhir.terminology.validate import validate
 from gateway.doors.fhir.terminology.versions import matches
 from gateway.errors import BadQuestion, NotFound
@@ -36,7 +38,9 @@ def translate(library: Library, own: OwnSystems, given: Given, map_id: str = "")
     BadQuestion
         No code, or no code system; a version that its code system does not have.
     NotFound
-        The concept map that is named cannot be had.
+        No concept map with this id.
+    NotHere
+        The concept map, or the value set, that is named cannot be had.
     """
     asked = _asked(library, own, given, map_id)
     near = map_ends(own, map_id or asked.url)
@@ -51,10 +55,21 @@ def translate(library: Library, own: OwnSystems, given: Given, map_id: str = "")
     good = any(match.equivalence not in NO_MATCH for match in matches)
     parameters: list[Resource] = [{"name": "result", "valueBoolean": good}]
     if not good:
-        parameters.append({"name": "message", "valueString": NO_TRANSLATION})
+        parameters.append({"name": "message", "valueString": _why_none(library, own, codings, asked)})
     if len(codings) == 1:
         parameters += stated(library, own, codings[0], asked)
-    return {"resourceType": "Parameters", "parameter": [*parameters, *(match.parameter() for match in matches)]}
+    best = sorted(matches, key=lambda match: match.rank)
+    return {"resourceType": "Parameters", "parameter": [*parameters, *(match.parameter() for match in best)]}
+
+
+def _why_none(library: Library, own: OwnSystems, codings: Sequence[Resource], asked: Asked) -> str:
+    """Why there is no translation: a code that does not exist, or none is known."""
+    if len(codings) != 1:
+        return NO_TRANSLATION
+    system, concept = located(library, own, codings[0], asked)
+    if system is None or concept is not None or system.content != "complete":
+        return NO_TRANSLATION
+    return unknown_code(system, str(codings[0]["code"]), "code").text
 
 
 def _asked(library: Library, own: OwnSystems, given: Given, map_id: str) -> Asked:
@@ -68,7 +83,8 @@ def _asked(library: Library, own: OwnSystems, given: Given, map_id: str) -> Aske
         bare = known
         map_version = map_version or given.text("conceptMapVersion")
     if ends and map_version and not matches(map_version, guide().version):
-        raise NotFound("this concept map has no such version", where="url")
+        stated_with = "url" if "|" in given.text("url") else "conceptMapVersion"
+        raise no_map(f"{map_address(map_id) if map_id else bare}|{map_version}", stated_with)
     target_set, _, version = given.text("target").partition("|")
     target, members = given.text("targetsystem"), given.text("target")
     whole = target_set.removesuffix("?fhir_vs")
@@ -122,7 +138,7 @@ def _value_set(library: Library, canonical: str, where: str) -> Resource:
     url, _, version = canonical.partition("|")
     found = library.value_set(canonical) or iccc3_value_set(library, url, version)
     if found is None:
-        raise NotFound(f"no value set {canonical!r} here", where=where)
+        raise NotHere(issue("error", "not-found", "not-found", "Unable_to_resolve_value_Set_", "", canonical), where)
     return found
 
 

@@ -35,12 +35,18 @@ class Found:
         Topography that belongs to it, '' for none.
     depends
         Topographies of what was asked at which it holds.
+    edge
+        A concept map has it.
+    sure
+        The equivalence is known to hold for all that was asked.
     """
 
     code: str
     equivalence: str
     product: str = ""
     depends: tuple[str, ...] = ()
+    edge: bool = False
+    sure: bool = True
 
 
 def translated(

@@ -68,6 +68,28 @@ def test_each_edition_is_a_resource_of_its_own(client: Client) -> None:
     assert client.get("/CodeSystem/icd-o-3-3.9").status_code == 404
 
 
+@pytest.mark.parametrize("resource_id", ["iccc-3", "iccc-3-who2008", "iccc-3-2005"])
+def test_the_numbers_of_seer_are_alternate_codes(client: Client, official: OfficialSchemas, resource_id: str) -> None:
+    system = client.json(f"/CodeSystem/{resource_id}")
+    alternates = {}
+    for concept in concepts(system["concept"]):
+        for extension in concept.get("extension", ()):
+            assert next(iter(concept)) == "extension"
+            assert extension["url"] == "http://hl7.org/fhir/StructureDefinition/codesystem-alternate"
+            parts = {part["url"]: part for part in extension["extension"]}
+            assert parts["use"]["valueCoding"]["code"] == "seer_recode"
+            alternates[parts["code"]["valueCode"]] = concept["code"]
+    assert alternates["041"] == "IV(a)"
+    assert alternates["061"] == "VI(a)"
+    assert len(alternates) > 40
+    for number, code in alternates.items():
+        asked = {"system": ICCC3, "code": number, "version": system["version"]}
+        found = client.json("/CodeSystem/$lookup", params=asked)["parameter"]
+        assert {"name": "normalized-code", "valueCode": code} in found
+    assert official.json_faults(system) == []
+    assert official.xml_faults(client.get(f"/CodeSystem/{resource_id}?_format=xml").content) == []
+
+
 @pytest.mark.parametrize(("resource_id", "groups"), [("iccc-3-2005", 141), ("iccc-3-who2008", 141), ("iccc-3", 143)])
 def test_iccc3_holds_its_groups_in_hierarchy_with_the_numbers_of_seer(
     client: Client, resource_id: str, groups: int
