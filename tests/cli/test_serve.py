@@ -137,7 +137,7 @@ def test_several_workers_refuse_alike_and_give_the_same_report(folder: Path) -> 
     """The tag of a MeasureReport is the same in every process and at any time."""
     with serving(folder, "--workers", "2") as port:
         base = f"http://127.0.0.1:{port}/fhir/MeasureReport"
-        for path in ("", "/incidence", "/patients"):
+        for path in ("", "/incidence"):
             tags = set()
             for _ in range(12):
                 answer = httpx.get(base + path)

@@ -12,7 +12,6 @@ import unicodedata
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gateway.disclosure.released import ReleasedAnswer
 from gateway.doors.fhir.definitions import Resource
 from gateway.doors.fhir.door import Door, Reply
 from gateway.doors.fhir.interactions.read import check_parameters
@@ -23,7 +22,7 @@ from gateway.doors.fhir.search.dates import Span, span_of
 from gateway.doors.fhir.search.grammar import alternatives, prefixed, token, unescape
 from gateway.doors.fhir.search.parameters import SEARCHABLE
 from gateway.doors.fhir.search.parse import Search
-from gateway.doors.fhir.served import Declared, Interaction
+from gateway.doors.fhir.served import Answers, Declared, Interaction
 from gateway.doors.fhir.wire.outcome import issue, outcome
 from gateway.doors.fhir.wire.request import Asked
 from gateway.errors import BadQuestion, Expired, NotFound, Unsupported
@@ -35,7 +34,6 @@ Test = Callable[[Sequence[str], str], bool]
 """Values of a resource, and one asked value -> whether they match."""
 
 Resources = Callable[[Door, Asked], Awaitable[Sequence[Resource]]]
-Answers = Callable[[Door, Asked], Awaitable[Sequence[ReleasedAnswer]]]
 
 HL7 = "http://hl7.org/fhir/SearchParameter"
 COUNTS = Search(SEARCHABLE["Condition"], controls=Controls(count_only=True))

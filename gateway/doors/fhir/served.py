@@ -5,14 +5,16 @@ One table of ServedType makes the routes and the CapabilityStatement, so neither
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from gateway.disclosure.released import ReleasedAnswer
 from gateway.doors.fhir.definitions import Resource, guide
 from gateway.doors.fhir.door import Door, Reply
 from gateway.doors.fhir.wire.request import Asked
 
 Interaction = Callable[[Door, Asked], Awaitable[Reply]]
+Answers = Callable[[Door, Asked], Awaitable[Sequence[ReleasedAnswer]]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Read from profiles/fhir/elements.tsv, which gateway.doors.fhir.search.build_elem
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
 from typing import Any
@@ -34,6 +34,8 @@ class Element:
         Its place among the elements of its type; those of one choice, of which there is one, have the same.
     codes
         Codes of its required binding, empty where any code may stand.
+    primitive
+        Whether its value is no object.
     """
 
     name: str
@@ -44,11 +46,7 @@ class Element:
     choice: str
     rank: int = 0
     codes: frozenset[str] = frozenset()
-    primitive: bool = field(init=False)
-    """Whether its value is no object."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "primitive", self.type[0].islower())
+    primitive: bool = True
 
 
 class Elements(dict[str, Element]):
@@ -91,7 +89,9 @@ def types() -> Mapping[str, Elements]:
         if choice and (before := elements[next(reversed(elements))]).choice == choice:
             rank = before.rank
         bound = frozenset(codes.split("|")) if codes else frozenset()
-        elements[name] = Element(name, kind, "*" in flags, "S" in flags, "1" in flags, choice, rank=rank, codes=bound)
+        elements[name] = Element(
+            name, kind, "*" in flags, "S" in flags, "1" in flags, choice, rank, bound, primitive=kind[0].islower()
+        )
     return found
 
 

@@ -11,7 +11,6 @@ from gateway.doors.fhir.door import Door
 from gateway.doors.fhir.held import (
     HL7,
     PUBLICATION_STATUS,
-    Answers,
     HeldParameter,
     Resources,
     codes,
@@ -23,7 +22,7 @@ from gateway.doors.fhir.held import (
 )
 from gateway.doors.fhir.held import ID as HELD_ID
 from gateway.doors.fhir.measures.resources import NO_CQL, question_library
-from gateway.doors.fhir.served import ServedType
+from gateway.doors.fhir.served import Answers, ServedType
 from gateway.doors.fhir.wire.request import Asked
 from gateway.model.query import CaseQuery
 

@@ -242,6 +242,6 @@ def _path(place: Place) -> str:
 
 EXTRA = Elements(
     id=Element("id", "string", False, False, False, ""),
-    extension=Element("extension", "Extension", True, False, False, "", rank=1),
+    extension=Element("extension", "Extension", True, False, False, "", rank=1, primitive=False),
 )
 """What a primitive has beside its value."""

@@ -301,4 +301,4 @@ def some_of(table: Elements) -> str:
 
 ID = Element("id", "string", False, False, False, "")
 LEFT_OUT = (None, None)
-_EXTENSIONS = Elements(extension=Element("extension", "Extension", True, False, False, ""))
+_EXTENSIONS = Elements(extension=Element("extension", "Extension", True, False, False, "", primitive=False))

@@ -47,6 +47,13 @@ class Match:
     depends: tuple[str, ...] = ()
 
 
+def written(name: str, value: str) -> Json:
+    """A parameter of $translate; one alone is a truth."""
+    return (
+        {"name": name, "valueBoolean": value == "true"} if name == "reverse" else {"name": name, "valueString": value}
+    )
+
+
 def edges_of(concept_map: Json) -> Iterator[Edge]:
     for group in concept_map["group"]:
         for element in group["element"]:
@@ -84,7 +91,7 @@ def of_parameters(body: Json) -> list[Match]:
 
 def translated(client: Client, name: str, code: str, part: str = "", **more: str) -> list[Match]:
     """Translations at a map; a topography goes with the code, a behaviour as a dependency."""
-    parameters: list[Json] = [{"name": each, "valueString": value} for each, value in more.items()]
+    parameters: list[Json] = [written(*each) for each in more.items()]
     if len(part) == 1:
         coding = {"system": ICDO3, "code": part}
         element = {"name": "element", "valueUri": "https://w3id.org/iccd/fhir/property/behaviour"}
@@ -288,7 +295,7 @@ def test_a_map_that_is_brought_along_is_read_in_every_spelling(
     client: Client, name: str, code: str, system: str, held_as: tuple[str, str]
 ) -> None:
     values = {"system": system, "code": code, "reverse": "true", "targetsystem": "http://e.org/a"}
-    parameters: list[Json] = [{"name": each, "valueString": value} for each, value in values.items()]
+    parameters: list[Json] = [written(*each) for each in values.items()]
     parameters.append({"name": name, "resource": brought(*held_as)})
     body = client.request("POST", PATH, json={"resourceType": "Parameters", "parameter": parameters}).json()
     assert body["parameter"][0] == {"name": "result", "valueBoolean": True}
@@ -305,7 +312,7 @@ def test_a_map_that_is_brought_along_goes_before_the_one_that_is_held(client: Cl
         "group": [{**group, "element": [{"code": "left", "target": [{"code": "C1", "equivalence": "equal"}]}]}],
     }
     values = {"system": group["source"], "code": "left", "url": own["url"]}
-    parameters: list[Json] = [{"name": each, "valueString": value} for each, value in values.items()]
+    parameters: list[Json] = [written(*each) for each in values.items()]
     parameters.append({"name": "tx-resource", "resource": changed})
     body = client.request("POST", PATH, json={"resourceType": "Parameters", "parameter": parameters}).json()
     assert [match.code for match in of_parameters(body)] == ["C1"]
