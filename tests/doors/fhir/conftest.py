@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from gateway.doors.fhir import create
 from gateway.federation.gateway import Gateway
+from tests.conftest import IN_CI
 from tests.doors.fhir.client import Client
 from tests.doors.fhir.registries import gateway_of, make_cases, registry
 from tests.doors.fhir.validation import Json, OfficialSchemas
@@ -34,12 +36,17 @@ def client(gateway: Gateway) -> Client:
     return Client(create(gateway))
 
 
+def _lack(reason: str) -> NoReturn:
+    """Skip for want of a folder; in CI it has to be there."""
+    (pytest.fail if IN_CI else pytest.skip)(reason)
+
+
 @pytest.fixture(scope="session")
 def official() -> OfficialSchemas:
     """The official JSON schema and XML schema of FHIR 4.0.1."""
     folder = SHARED / "specs" / "fhir-r4"
     if not folder.is_dir():
-        pytest.skip("the FHIR R4 schemas are kept outside this repository and are not here")
+        _lack("the FHIR R4 schemas are kept outside this repository and are not here")
     return OfficialSchemas(folder)
 
 
@@ -50,7 +57,7 @@ def mcode_profile() -> Callable[[str], Json]:
 
     folder = SHARED / "specs" / "fhir-mcode"
     if not folder.is_dir():
-        pytest.skip("the mCODE profiles are kept outside this repository and are not here")
+        _lack("the mCODE profiles are kept outside this repository and are not here")
 
     def read(name: str) -> Json:
         content: Json = json.loads((folder / f"StructureDefinition-{name}.json").read_text("utf-8"))
