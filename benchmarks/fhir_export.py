@@ -44,7 +44,7 @@ def measure(cases: int) -> dict[str, float]:
     import terminology
     from gateway.access.requester import ANONYMOUS
     from gateway.disclosure.policy import load_policy
-    from gateway.disclosure.release import prepare_groups
+    from gateway.disclosure.records import prepare_groups
     from gateway.doors.fhir.door import open_door
     from gateway.doors.fhir.export.jobs import DONE, Jobs
     from gateway.doors.fhir.export.wanted import Wanted

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import __version__
-from gateway.disclosure.release import prepare_groups
+from gateway.disclosure.records import prepare_groups
 from gateway.federation.gateway import Gateway
 from gateway.federation.opening import open_gateway
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.access.requester import ANONYMOUS, Requester
 from gateway.disclosure.policy import load_policy, policy_names
-from gateway.disclosure.release import release_case, release_records
+from gateway.disclosure.records import release_case, release_records
 from gateway.disclosure.released import ReleasedAnswer
 from gateway.doors.statistics.parse import parse_text
 from gateway.errors import BadSettings
