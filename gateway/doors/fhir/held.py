@@ -6,8 +6,6 @@ Each is a list of plain resources and a table of search parameters; read and sea
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import unicodedata
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +24,7 @@ from gateway.doors.fhir.served import Answers, Declared, Interaction
 from gateway.doors.fhir.wire.outcome import issue, outcome
 from gateway.doors.fhir.wire.request import Asked
 from gateway.errors import BadQuestion, Expired, NotFound, Unsupported
+from gateway.federation import cursor as cursors
 
 Values = Callable[[Resource], Sequence[str]]
 """Values of a resource for a parameter; of a token `system|code` or `|code`."""
@@ -38,7 +37,6 @@ Resources = Callable[[Door, Asked], Awaitable[Sequence[Resource]]]
 HL7 = "http://hl7.org/fhir/SearchParameter"
 COUNTS = Search(SEARCHABLE["Condition"], controls=Controls(count_only=True))
 """What the counts in resources are like for the issues of their sources: a search for the total alone."""
-SIGN_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +148,9 @@ class Pages:
         self.base = f"{door.base}/{asked.resource}"
         self._salt = door.gateway.salt
         self._question = repr((asked.resource, [pair for pair in applied if pair[0] != "_format"]))
-        self._snapshots = "" if constant else repr(sorted(door.gateway.snapshots().items(), key=lambda item: item[0]))
+        self._snapshots = {} if constant else door.gateway.snapshots()
 
-    def start(self, cursor: str | None) -> int:
+    def start(self, token: str | None) -> int:
         """Number of resources before a page.
 
         Raises
@@ -162,22 +160,17 @@ class Pages:
         Expired
             A registry answers from another snapshot now.
         """
-        if cursor is None:
+        if token is None:
             return 0
-        offset, _, signs = cursor.partition(".")
-        signature, _, stamp = signs.partition(".")
-        if not (offset.isascii() and offset.isdecimal() and hmac.compare_digest(signature, self._sign(offset))):
-            raise BadQuestion("this page token is broken", where=CURSOR, expected="a link of an earlier answer")
-        if not hmac.compare_digest(stamp, self._sign(self._snapshots)):
-            raise Expired("the data has been renewed since this page was made", where=CURSOR, expected="a new search")
-        return int(offset)
+        try:
+            place = cursors.decode(token, self._question, self._snapshots, self._salt)
+        except (BadQuestion, Expired) as error:
+            raise type(error)(error.message, where=CURSOR, expected=error.expected) from error
+        return place.after or 0 if isinstance(place, cursors.Cursor) else 0
 
     def token(self, start: int) -> str:
         """Token of the page that starts there."""
-        return f"{start}.{self._sign(str(start))}.{self._sign(self._snapshots)}"
-
-    def _sign(self, text: str) -> str:
-        return hmac.new(self._salt, f"{self._question} {text}".encode(), hashlib.sha256).hexdigest()[:SIGN_DIGITS]
+        return cursors.encode(cursors.Cursor(self.base, start), self._question, self._snapshots, self._salt)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from gateway.doors.fhir.definitions import Resource, canonical_system, guide, url_of_prefix
 from gateway.doors.fhir.terminology.findings import Asked as Verifiable
 from gateway.doors.fhir.terminology.issues import issue
-from gateway.doors.fhir.terminology.library import Library, iccc3_value_set
+from gateway.doors.fhir.terminology.library import Library
 from gateway.doors.fhir.terminology.maps_brought import over_brought
 from gateway.doors.fhir.terminology.maps_own import located, one_edition, over_own, ruled, stated
 from gateway.doors.fhir.terminology.matches import Asked, NotHere, no_map
@@ -135,8 +135,7 @@ def _systems(library: Library, value_set: str, where: str, depth: int = 0) -> di
 
 
 def _value_set(library: Library, canonical: str, where: str) -> Resource:
-    url, _, version = canonical.partition("|")
-    found = library.value_set(canonical) or iccc3_value_set(library, url, version)
+    found = library.value_set(canonical)
     if found is None:
         raise NotHere(issue("error", "not-found", "not-found", "Unable_to_resolve_value_Set_", "", canonical), where)
     return found
