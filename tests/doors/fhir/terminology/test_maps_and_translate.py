@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.doors.fhir.client import Client
+from tests.doors.fhir.terminology.matches import Match, matches_of
 
 ICCC3 = "http://terminology.hl7.org/CodeSystem/iccc-3"
 ICDO3 = "http://terminology.hl7.org/CodeSystem/icd-o-3"
@@ -37,16 +38,6 @@ class Edge:
     part: str = ""
 
 
-@dataclass(frozen=True)
-class Match:
-    code: str
-    equivalence: str
-    source: str
-    origin: str
-    product: tuple[str, ...] = ()
-    depends: tuple[str, ...] = ()
-
-
 def written(name: str, value: str) -> Json:
     """A parameter of $translate; one alone is a truth."""
     return (
@@ -63,32 +54,6 @@ def edges_of(concept_map: Json) -> Iterator[Edge]:
                     yield Edge(element["code"], target["code"], target["equivalence"], "".join(parts))
 
 
-def of_parameters(body: Json) -> list[Match]:
-    assert body["resourceType"] == "Parameters", body
-    found = []
-    for item in body["parameter"]:
-        if item["name"] != "match":
-            continue
-        plain = {part["name"]: part for part in item["part"]}
-        sites = {
-            name: tuple(part["part"][1]["valueCoding"]["code"] for part in item["part"] if part["name"] == name)
-            for name in ("product", "dependsOn")
-        }
-        found.append(
-            Match(
-                plain["concept"]["valueCoding"]["code"],
-                plain["equivalence"]["valueCode"],
-                plain.get("source", {}).get("valueUri", ""),
-                plain.get("originMap", {}).get("valueCanonical", ""),
-                sites["product"],
-                sites["dependsOn"],
-            )
-        )
-    ranks = [RANKS.get(match.equivalence, 2) for match in found]
-    assert ranks == sorted(ranks)
-    return found
-
-
 def translated(client: Client, name: str, code: str, part: str = "", **more: str) -> list[Match]:
     """Translations at a map; a topography goes with the code, a behaviour as a dependency."""
     parameters: list[Json] = [written(*each) for each in more.items()]
@@ -99,7 +64,7 @@ def translated(client: Client, name: str, code: str, part: str = "", **more: str
     elif part:
         code = f"{code}-{part}"
     body = {"resourceType": "Parameters", "parameter": [{"name": "code", "valueCode": code}, *parameters]}
-    return of_parameters(client.request("POST", f"/ConceptMap/{name}/$translate", json=body).json())
+    return matches_of(client.request("POST", f"/ConceptMap/{name}/$translate", json=body).json())
 
 
 def sampled(values: list[Any], count: int = ASKED) -> list[Any]:
@@ -129,7 +94,7 @@ def test_an_edge_is_a_match_with_its_equivalence_and_product(client: Client, nam
         wanted.setdefault(key, set()).add((far, edge.equivalence, "" if from_icdo3 else edge.part))
     for near, part in sampled(sorted(wanted)):
         matches = translated(client, name, near, part, reverse=reverse)
-        cited = {(m.code, m.equivalence, "".join(m.product)) for m in matches if m.source == m.origin == url}
+        cited = {(m.code, m.equivalence, "".join(m.products)) for m in matches if m.source == m.origin == url}
         assert wanted[near, part] <= cited, (near, part)
         if not from_icdo3:
             assert cited == wanted[near, part]
@@ -164,7 +129,7 @@ def test_an_edge_of_a_map_of_the_guide_is_a_match_that_names_it(client: Client, 
                     f"/ConceptMap/{name}/$translate",
                     params={"system": near[0], "code": near[1], "targetsystem": far[0], "reverse": reverse},
                 )
-                matches = of_parameters(body)
+                matches = matches_of(body)
                 expected = (far[1], target["equivalence"], concept_map["url"])
                 assert expected in {(m.code, m.equivalence, m.source) for m in matches}
                 assert {m.origin for m in matches} == {concept_map["url"]}
@@ -189,7 +154,7 @@ def test_an_edge_of_a_map_of_the_guide_is_a_match_that_names_it(client: Client, 
     ],
 )
 def test_a_match_has_the_code_of_the_map(client: Client, name: str, code: str, expected: tuple[Any, ...]) -> None:
-    found = {(m.code, m.equivalence, m.product): m.source for m in translated(client, name, code)}
+    found = {(m.code, m.equivalence, m.products): m.source for m in translated(client, name, code)}
     assert found[expected] == f"{MAP}/{name}"
 
 
@@ -199,14 +164,14 @@ def test_a_match_has_the_code_of_the_map(client: Client, name: str, code: str, e
 )
 def test_the_best_match_comes_first(client: Client, code: str, target: str, first: str) -> None:
     asked = {"system": ICDO3, "code": code, "targetsystem": target}
-    matches = of_parameters(client.json(PATH, params=asked))
+    matches = matches_of(client.json(PATH, params=asked))
     assert len(matches) > 1
     assert matches[0].code == first
-    assert matches == of_parameters(client.json(PATH, params=asked))
+    assert matches == matches_of(client.json(PATH, params=asked))
 
 
 def test_a_group_that_a_site_only_touches_names_no_map(client: Client) -> None:
-    found = of_parameters(client.json(PATH, params={"system": ICDO3, "code": "C74.9", "targetsystem": ICCC3}))
+    found = matches_of(client.json(PATH, params={"system": ICDO3, "code": "C74.9", "targetsystem": ICCC3}))
     assert len(found) > 50
     assert {match.source for match in found} == {""}
 
@@ -315,7 +280,7 @@ def test_a_map_that_is_brought_along_goes_before_the_one_that_is_held(client: Cl
     parameters: list[Json] = [written(*each) for each in values.items()]
     parameters.append({"name": "tx-resource", "resource": changed})
     body = client.request("POST", PATH, json={"resourceType": "Parameters", "parameter": parameters}).json()
-    assert [match.code for match in of_parameters(body)] == ["C1"]
+    assert [match.code for match in matches_of(body)] == ["C1"]
 
 
 @pytest.mark.parametrize("value", ["C74.9", "C749", "c74.9"])
@@ -332,16 +297,16 @@ def test_a_dependency_of_a_map_that_is_brought_along_is_read_in_every_spelling(c
         dependency,
     ]
     body = client.request("POST", PATH, json={"resourceType": "Parameters", "parameter": parameters}).json()
-    assert [match.code for match in of_parameters(body)] == ["y"]
+    assert [match.code for match in matches_of(body)] == ["y"]
     site["valueCoding"] = {"system": OID, "code": "C71.9"}
     body = client.request("POST", PATH, json={"resourceType": "Parameters", "parameter": parameters}).json()
-    assert of_parameters(body) == []
+    assert matches_of(body) == []
 
 
 def test_reverse_over_a_map_of_the_guide_gives_what_was_found(client: Client) -> None:
     stage = client.json("/ConceptMap/inss-inrgss")["group"][0]["target"]
     asked = {"system": stage, "code": "inrgss:L1", "reverse": "true"}
-    matches = of_parameters(client.json("/ConceptMap/inss-inrgss/$translate", params=asked))
+    matches = matches_of(client.json("/ConceptMap/inss-inrgss/$translate", params=asked))
     assert matches
     assert all(match.code.startswith("inss:") for match in matches)
     assert {match.source for match in matches} == {f"{MAP}/inss-inrgss"}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests.doors.fhir.client import Client
+from tests.doors.fhir.terminology.matches import Match, matches_of
 from tests.doors.fhir.validation import OfficialSchemas
 
 ICCC3 = "http://terminology.hl7.org/CodeSystem/iccc-3"
@@ -20,39 +20,8 @@ PATH = "/ConceptMap/$translate"
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Match:
-    code: str
-    equivalence: str
-    source: str
-    products: tuple[str, ...]
-    depends: tuple[str, ...]
-
-
-def matches(body: Json) -> list[Match]:
-    found = []
-    for item in body["parameter"]:
-        if item["name"] != "match":
-            continue
-        plain = {part["name"]: part for part in item["part"]}
-        sites = {
-            name: tuple(part["part"][1]["valueCoding"]["code"] for part in item["part"] if part["name"] == name)
-            for name in ("product", "dependsOn")
-        }
-        found.append(
-            Match(
-                plain["concept"]["valueCoding"]["code"],
-                plain["equivalence"]["valueCode"],
-                plain.get("source", {}).get("valueUri", ""),
-                sites["product"],
-                sites["dependsOn"],
-            )
-        )
-    return found
-
-
 def asked(client: Client, system: str, code: str, target: str, **more: str) -> list[Match]:
-    return matches(client.get(PATH, params={"system": system, "code": code, "targetsystem": target, **more}).json())
+    return matches_of(client.get(PATH, params={"system": system, "code": code, "targetsystem": target, **more}).json())
 
 
 def result(body: Json) -> tuple[bool, str]:
@@ -87,7 +56,7 @@ def test_a_topography_beside_a_morphology_is_a_dependency(client: Client) -> Non
         dependency,
     ]
     body = {"resourceType": "Parameters", "parameter": parameters}
-    assert matches(client.request("POST", PATH, json=body).json()) == asked(client, ICDO3, "8000/3-C71.9", ICCC3)
+    assert matches_of(client.request("POST", PATH, json=body).json()) == asked(client, ICDO3, "8000/3-C71.9", ICCC3)
 
 
 def test_where_the_group_hangs_on_the_site_each_match_says_at_which_sites(client: Client) -> None:
@@ -116,9 +85,9 @@ def test_a_map_is_of_one_edition(client: Client, edition: str) -> None:
     name = f"icd-o-3-to-iccc-3-{edition}"
     plain = asked(client, ICDO3, "9364/3-C64.9", ICCC3, targetVersion=edition)
     assert {match.source for match in plain} == {f"{MAP}/{name}", ""}
-    assert matches(client.json(f"/ConceptMap/{name}/$translate?code=9364/3-C64.9")) == plain
+    assert matches_of(client.json(f"/ConceptMap/{name}/$translate?code=9364/3-C64.9")) == plain
     by_url = client.get(PATH, params={"url": f"{MAP}/{name}", "system": ICDO3, "code": "9364/3-C64.9"}).json()
-    assert matches(by_url) == plain
+    assert matches_of(by_url) == plain
     assert {match.code for match in plain} >= ({"IX(d)"} if edition == "2017" else {"VI(a)"})
 
 
@@ -132,7 +101,7 @@ def test_reverse_gives_the_source_of_the_map_and_names_it(client: Client) -> Non
     assert {(match.code, match.equivalence) for match in back} == {("9490/3", "wider"), ("9500/3", "wider")}
     assert {match.source for match in back} == {f"{MAP}/icd-o-3-to-iccc-3-2017"}
     instance = client.json("/ConceptMap/icd-o-3-to-iccc-3-2017/$translate?code=IV(a)&reverse=true")
-    assert matches(instance) == back
+    assert matches_of(instance) == back
 
 
 @pytest.mark.parametrize(
@@ -169,7 +138,7 @@ def test_what_has_no_match_is_an_answer_with_a_message(client: Client, system: s
     good, message = result(answer.json())
     assert not good
     assert message
-    assert matches(answer.json()) == []
+    assert matches_of(answer.json()) == []
 
 
 def test_a_map_that_is_not_there_is_refused(client: Client) -> None:
